@@ -1,0 +1,116 @@
+/** Shapes, strides and broadcasting: pure functions over lists of numbers. */
+import { IndexError, ShapeError } from './errors.ts'
+
+export type Shape = readonly number[]
+
+/** (2, 3, 4): a shape as PyTorch and Python write it, (3,) when it has one dimension. */
+export function showShape(shape: Shape): string {
+  return shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(', ')})`
+}
+
+/** How many numbers a tensor of this shape holds: 1 for a scalar, shape (). */
+export function numelOf(shape: Shape): number {
+  let numel = 1
+  for (const size of shape) numel *= size
+  return numel
+}
+
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((size, i) => size === b[i])
+}
+
+/** Strides of a dense row-major tensor, in numbers: (2, 3, 4) -> (12, 4, 1). */
+export function rowMajorStrides(shape: Shape): number[] {
+  const strides = new Array<number>(shape.length)
+  let stride = 1
+  for (let d = shape.length - 1; d >= 0; d--) {
+    strides[d] = stride
+    stride *= Math.max(shape[d], 1)
+  }
+  return strides
+}
+
+/** Throws unless every size is a whole number of at least 0. */
+export function checkShape(operation: string, shape: Shape): void {
+  for (const size of shape)
+    if (!Number.isInteger(size) || size < 0)
+      throw new ShapeError(operation, `${showShape(shape)} is no shape: ${size} is not a whole number of at least 0`, 'give whole sizes')
+}
+
+/** `dim` counted from the front: -1 is the last of `ndim` dimensions. A scalar has dimension 0 and -1, as in torch. */
+export function normalizeDim(operation: string, dim: number, ndim: number): number {
+  const range = Math.max(ndim, 1)
+  if (!Number.isInteger(dim) || dim < -range || dim >= range)
+    throw new IndexError(operation, `dimension ${dim} is out of range for a tensor of ${ndim} dimensions`, `use a whole number from ${-range} to ${range - 1}`)
+  return dim < 0 ? dim + range : dim
+}
+
+/** Dimensions counted from the front, in ascending order; none given means all. Throws on a repeated one. */
+export function normalizeDims(operation: string, dims: number | readonly number[] | null | undefined, ndim: number): number[] {
+  if (dims === null || dims === undefined || (typeof dims !== 'number' && dims.length === 0)) return Array.from({ length: ndim }, (_, d) => d)
+  const list = (typeof dims === 'number' ? [dims] : [...dims]).map((dim) => normalizeDim(operation, dim, ndim))
+  if (new Set(list).size !== list.length)
+    throw new IndexError(operation, `dimensions [${typeof dims === 'number' ? dims : dims.join(', ')}] name one dimension twice`, 'name each dimension once')
+  return ndim === 0 ? [] : list.sort((a, b) => a - b)
+}
+
+/** The shape that both broadcast to: sizes are matched from the last, and 1 stretches. */
+export function broadcastShapes(operation: string, a: Shape, b: Shape): number[] {
+  const ndim = Math.max(a.length, b.length)
+  const shape = new Array<number>(ndim)
+  for (let i = 1; i <= ndim; i++) {
+    const p = i <= a.length ? a[a.length - i] : 1
+    const q = i <= b.length ? b[b.length - i] : 1
+    if (p !== q && p !== 1 && q !== 1)
+      throw new ShapeError(operation, `${showShape(a)} and ${showShape(b)} cannot be broadcast together: sizes ${p} and ${q} differ in dimension ${ndim - i}`, 'sizes must be equal or 1, matched from the last dimension; reshape or unsqueeze one of them')
+    shape[ndim - i] = p === 1 ? q : p
+  }
+  return shape
+}
+
+/** `shape` with its one -1 replaced by what makes it hold `numel` numbers. */
+export function inferShape(operation: string, shape: Shape, from: Shape): number[] {
+  const numel = numelOf(from)
+  const refuse = (problem: string) => new ShapeError(operation, `${showShape(from)} cannot become ${showShape(shape)}: ${problem}`, 'the product of the sizes must stay the same; one of them may be -1')
+  const known = numelOf(shape.filter((size) => size !== -1))
+  const unknown = shape.filter((size) => size === -1).length
+  if (shape.some((size) => !Number.isInteger(size) || size < -1)) throw refuse('sizes must be whole numbers of at least 0')
+  if (unknown > 1) throw refuse('only one size can be left to be inferred')
+  if (unknown === 1) {
+    if (known === 0 && numel === 0) throw refuse('with a size of 0 the unknown size could be anything')
+    if (known === 0 || numel % known !== 0) throw refuse(`${numel} numbers do not divide into ${known}`)
+    return shape.map((size) => (size === -1 ? numel / known : size))
+  }
+  if (known !== numel) throw refuse(`that is ${known} numbers, not ${numel}`)
+  return [...shape]
+}
+
+/** The strides with which `shape` reads the same numbers in the same order, or null if a copy is needed. */
+export function viewStrides(oldShape: Shape, oldStrides: Shape, shape: Shape): number[] | null {
+  if (numelOf(oldShape) === 0) return rowMajorStrides(shape)
+  const strides = new Array<number>(shape.length)
+  let next = shape.length - 1
+  // Walk over runs of old dimensions that lie densely behind each other; each run must be cut up by whole new dimensions.
+  for (let last = oldShape.length - 1; last >= 0; ) {
+    let first = last
+    let run = oldShape[last]
+    while (first > 0 && (oldShape[first - 1] === 1 || run === 1 || oldStrides[first - 1] === oldShape[first] * oldStrides[first])) {
+      first--
+      if (run === 1) last = first
+      run *= oldShape[first]
+    }
+    let stride = oldStrides[last]
+    let covered = 1
+    while (next >= 0 && (covered < run || shape[next] === 1)) {
+      if (shape[next] !== 1 && run % (covered * shape[next]) !== 0) return null
+      strides[next] = stride
+      stride *= shape[next]
+      covered *= shape[next]
+      next--
+    }
+    if (covered !== run) return null
+    last = first - 1
+  }
+  while (next >= 0) strides[next--] = 1
+  return strides
+}
