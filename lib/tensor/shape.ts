@@ -88,29 +88,23 @@ export function inferShape(operation: string, shape: Shape, from: Shape): number
 /** The strides with which `shape` reads the same numbers in the same order, or null if a copy is needed. */
 export function viewStrides(oldShape: Shape, oldStrides: Shape, shape: Shape): number[] | null {
   if (numelOf(oldShape) === 0) return rowMajorStrides(shape)
-  const strides = new Array<number>(shape.length)
+  const kept = oldShape.map((_, d) => d).filter((d) => oldShape[d] !== 1)
+  const sizes = kept.map((d) => oldShape[d])
+  const steps = kept.map((d) => oldStrides[d])
+  const strides = new Array<number>(shape.length).fill(1)
   let next = shape.length - 1
-  // Walk over runs of old dimensions that lie densely behind each other; each run must be cut up by whole new dimensions.
-  for (let last = oldShape.length - 1; last >= 0; ) {
+  // Each run of old dimensions that lie densely one inside the other must be cut up by whole new dimensions.
+  for (let last = sizes.length - 1; last >= 0; ) {
     let first = last
-    let run = oldShape[last]
-    while (first > 0 && (oldShape[first - 1] === 1 || run === 1 || oldStrides[first - 1] === oldShape[first] * oldStrides[first])) {
-      first--
-      if (run === 1) last = first
-      run *= oldShape[first]
-    }
-    let stride = oldStrides[last]
+    let run = sizes[last]
+    while (first > 0 && steps[first - 1] === sizes[first] * steps[first]) run *= sizes[--first]
     let covered = 1
-    while (next >= 0 && (covered < run || shape[next] === 1)) {
-      if (shape[next] !== 1 && run % (covered * shape[next]) !== 0) return null
-      strides[next] = stride
-      stride *= shape[next]
+    for (; next >= 0 && (covered < run || shape[next] === 1); next--) {
+      strides[next] = steps[last] * covered
       covered *= shape[next]
-      next--
+      if (run % covered !== 0) return null
     }
-    if (covered !== run) return null
     last = first - 1
   }
-  while (next >= 0) strides[next--] = 1
   return strides
 }

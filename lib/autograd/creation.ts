@@ -1,0 +1,160 @@
+/** Making tensors: from numbers, filled, or at random. */
+import { ShapeError, ValueError } from '../tensor/errors.ts'
+import { NDArray, type DType } from '../tensor/ndarray.ts'
+import { defaultGenerator, type Generator } from '../tensor/random.ts'
+import { checkShape, numelOf, showShape, type Shape } from '../tensor/shape.ts'
+import { Tensor } from './tensor.ts'
+
+export interface TensorOptions {
+  readonly requiresGrad?: boolean
+  /** A label for how the numbers print and index; they are stored as float32 whatever it is. */
+  readonly dtype?: DType
+}
+
+export interface RandomOptions extends TensorOptions {
+  /** Where the random numbers come from. Default: the one that manualSeed() seeds. */
+  readonly generator?: Generator
+}
+
+export type NestedData = number | boolean | ArrayLike<number> | readonly NestedData[]
+
+/** A shape as one list or number by number, then options: zeros([2, 3]), zeros(2, 3), zeros([2, 3], { requiresGrad: true }). */
+type ShapeAnd<O> = [shape: Shape | number, options?: O] | [...sizes: number[]]
+
+function finish(array: NDArray, { requiresGrad = false }: TensorOptions): Tensor {
+  return new Tensor(array).requiresGrad_(requiresGrad)
+}
+
+function parseShape<O extends object>(operation: string, args: ShapeAnd<O>): { shape: number[]; options: O | undefined } {
+  const sizes: number[] = []
+  let options: O | undefined
+  for (const arg of args) {
+    if (typeof arg === 'number') sizes.push(arg)
+    else if (Array.isArray(arg)) sizes.push(...arg)
+    else if (arg !== undefined) options = arg as O
+  }
+  checkShape(operation, sizes)
+  return { shape: sizes, options }
+}
+
+/**
+ * A tensor of the given numbers: a number, nested lists of one length per level, or a typed array with its shape.
+ * The numbers are copied and rounded to float32; lists of booleans become a mask. Same as torch.tensor.
+ */
+export function tensor(data: NestedData, options: TensorOptions & { readonly shape?: Shape } = {}): Tensor {
+  const shape: number[] = []
+  for (let level: NestedData | undefined = data; typeof level === 'object'; level = level[0]) shape.push(level.length)
+  const numbers = new Float32Array(numelOf(shape))
+  let next = 0
+  let bool = false
+  const collect = (level: NestedData, depth: number): void => {
+    if (typeof level === 'object') {
+      if (depth >= shape.length || level.length !== shape[depth])
+        throw new ShapeError('tensor', `the list at depth ${depth} has ${level.length} entries where ${shape[depth] ?? 'a number'} was expected`, 'lists at the same depth must have the same length')
+      for (let i = 0; i < level.length; i++) collect(level[i], depth + 1)
+    } else {
+      if (depth !== shape.length) throw new ShapeError('tensor', `a number was found at depth ${depth} where lists were expected`, 'nest all numbers equally deep')
+      if (typeof level !== 'number' && typeof level !== 'boolean') throw new ValueError('tensor', `${String(level)} is no number`, 'give numbers, booleans, nested lists of them or a typed array')
+      bool ||= typeof level === 'boolean'
+      numbers[next++] = Number(level)
+    }
+  }
+  collect(data, 0)
+  const wanted = options.shape ?? shape
+  checkShape('tensor', wanted)
+  if (numelOf(wanted) !== numbers.length) throw new ShapeError('tensor', `${numbers.length} numbers do not fill the shape ${showShape(wanted)}`, `it holds ${numelOf(wanted)}`)
+  return finish(NDArray.from(numbers, [...wanted], options.dtype ?? (bool ? 'bool' : 'float32')), options)
+}
+
+export function zeros(...args: ShapeAnd<TensorOptions>): Tensor {
+  const { shape, options = {} } = parseShape('zeros', args)
+  return finish(NDArray.empty(shape, options.dtype), options)
+}
+
+export function ones(...args: ShapeAnd<TensorOptions>): Tensor {
+  const { shape, options = {} } = parseShape('ones', args)
+  return finish(NDArray.full(shape, 1, options.dtype), options)
+}
+
+/** A tensor whose numbers are still to be filled in. They are 0. */
+export function empty(...args: ShapeAnd<TensorOptions>): Tensor {
+  const { shape, options = {} } = parseShape('empty', args)
+  return finish(NDArray.empty(shape, options.dtype), options)
+}
+
+export function full(shape: Shape | number, value: number, options: TensorOptions = {}): Tensor {
+  const { shape: sizes } = parseShape('full', [shape])
+  return finish(NDArray.full(sizes, value, options.dtype), options)
+}
+
+/** From `start` (0) up to, not including, `end` in steps: arange(3), arange(1, 4), arange(0, 1, 0.25). */
+export function arange(start: number, end?: number, step = 1, options: TensorOptions = {}): Tensor {
+  const [first, last] = end === undefined ? [0, start] : [start, end]
+  if (step === 0 || !((last - first) / step >= 0)) throw new ValueError('arange', `steps of ${step} do not lead from ${first} to ${last}`, 'give a step other than 0 in the direction of the end')
+  const count = Math.ceil((last - first) / step)
+  return finish(NDArray.from(Float32Array.from({ length: count }, (_, i) => first + i * step), [count], options.dtype), options)
+}
+
+/** `steps` numbers evenly from `start` to `end`, both included. */
+export function linspace(start: number, end: number, steps: number, options: TensorOptions = {}): Tensor {
+  if (!Number.isInteger(steps) || steps < 0) throw new ValueError('linspace', `${steps} is no number of steps`, 'give a whole number of at least 0')
+  const step = Math.fround((end - start) / (steps - 1))
+  // Both halves are counted from their own end, so that the last number is exactly `end`.
+  const value = (i: number) => (i < steps / 2 ? start + step * i : end - step * (steps - 1 - i))
+  return finish(NDArray.from(Float32Array.from({ length: steps }, (_, i) => (steps === 1 ? start : value(i))), [steps], options.dtype), options)
+}
+
+/** The identity matrix of n rows and m (n) columns. */
+export function eye(n: number, m = n, options: TensorOptions = {}): Tensor {
+  checkShape('eye', [n, m])
+  const array = NDArray.empty([n, m], options.dtype)
+  for (let i = 0; i < Math.min(n, m); i++) array.storage.data[i * m + i] = 1
+  return finish(array, options)
+}
+
+/** Numbers drawn evenly from [0, 1). */
+export function rand(...args: ShapeAnd<RandomOptions>): Tensor {
+  const { shape, options = {} } = parseShape<RandomOptions>('rand', args)
+  const array = NDArray.empty(shape, options.dtype)
+  ;(options.generator ?? defaultGenerator).uniform(array.storage.data)
+  return finish(array, options)
+}
+
+/** Numbers drawn from the standard normal distribution. */
+export function randn(...args: ShapeAnd<RandomOptions>): Tensor {
+  const { shape, options = {} } = parseShape<RandomOptions>('randn', args)
+  const array = NDArray.empty(shape, options.dtype)
+  ;(options.generator ?? defaultGenerator).normal(array.storage.data)
+  return finish(array, options)
+}
+
+/** Whole numbers drawn evenly from low to high − 1: randint(low, high, shape) or randint(high, shape). */
+export function randint(low: number, high: number, shape: Shape, options?: RandomOptions): Tensor
+export function randint(high: number, shape: Shape, options?: RandomOptions): Tensor
+export function randint(first: number, second: number | Shape, third?: Shape | RandomOptions, fourth: RandomOptions = {}): Tensor {
+  if (typeof second !== 'number') return randint(0, first, second, third as RandomOptions | undefined)
+  const { shape } = parseShape('randint', [(third ?? []) as Shape])
+  const array = NDArray.empty(shape, fourth.dtype ?? 'int64')
+  ;(fourth.generator ?? defaultGenerator).randint(array.storage.data, first, second)
+  return finish(array, fourth)
+}
+
+/** The whole numbers from 0 to n − 1 in random order. */
+export function randperm(n: number, options: RandomOptions = {}): Tensor {
+  const order = (options.generator ?? defaultGenerator).permutation(n)
+  return finish(NDArray.from(Float32Array.from(order), [n], options.dtype ?? 'int64'), options)
+}
+
+/** 1 with the probability that `probabilities` holds at that place, else 0. Same as torch.bernoulli. */
+export function bernoulli(probabilities: Tensor, { generator = defaultGenerator }: { generator?: Generator } = {}): Tensor {
+  const out = new Float32Array(probabilities.numel())
+  generator.bernoulliEach(out, probabilities.data)
+  return new Tensor(NDArray.from(out, probabilities.shape))
+}
+
+export const zerosLike = (x: Tensor, options?: TensorOptions): Tensor => zeros(x.shape, options)
+export const onesLike = (x: Tensor, options?: TensorOptions): Tensor => ones(x.shape, options)
+export const emptyLike = (x: Tensor, options?: TensorOptions): Tensor => empty(x.shape, options)
+export const fullLike = (x: Tensor, value: number, options?: TensorOptions): Tensor => full(x.shape, value, options)
+export const randLike = (x: Tensor, options?: RandomOptions): Tensor => rand(x.shape, options)
+export const randnLike = (x: Tensor, options?: RandomOptions): Tensor => randn(x.shape, options)

@@ -1,0 +1,86 @@
+/** Sums of products in Einstein's notation, as permutations and one batched matrix product for each pair of operands. */
+import { ShapeError, ValueError } from '../tensor/errors.ts'
+import { NDArray } from '../tensor/ndarray.ts'
+import { numelOf, showShape } from '../tensor/shape.ts'
+import { constant } from './op.ts'
+import type { Tensor } from './tensor.ts'
+
+/** A tensor whose dimensions bear letters. */
+interface Term {
+  readonly letters: string
+  readonly x: Tensor
+}
+
+/**
+ * einsum('bij,bjk->bik', a, b). Letters that are not on the right are summed over; without an arrow the letters that occur
+ * once are kept, in alphabetical order. A letter twice in one operand takes the diagonal. Same as torch.einsum, without '...'.
+ */
+export function einsum(equation: string, ...operands: Tensor[]): Tensor {
+  const refuse = (problem: string) => new ValueError('einsum', `'${equation}': ${problem}`, "write it like 'bij,bjk->bik', a letter for each dimension of each operand")
+  const [left, right] = equation.replaceAll(' ', '').split('->')
+  const groups = left.split(',')
+  const letters = [...left.replaceAll(',', '')]
+  const once = [...new Set(letters)].filter((letter) => letters.filter((other) => other === letter).length === 1)
+  const output = right ?? once.sort().join('')
+  if (groups.length !== operands.length) throw refuse(`there are ${groups.length} groups of letters for ${operands.length} operands`)
+  if (![...groups, output].every((group) => /^[a-zA-Z]*$/.test(group))) throw refuse('only letters can name dimensions')
+  if (new Set(output).size !== output.length || [...output].some((letter) => !letters.includes(letter))) throw refuse('each letter on the right must stand there once, and on the left')
+  groups.forEach((group, i) => {
+    if (group.length !== operands[i].ndim) throw refuse(`'${group}' names ${group.length} dimensions, operand ${i} has shape ${showShape(operands[i].shape)}`)
+  })
+  const terms = sameSizes(equation, groups.map((group, i) => ({ letters: group, x: operands[i] }))).map(diagonal)
+  const wantedAfter = (i: number) => new Set([output, ...groups.slice(i + 1)].join(''))
+  const result = terms.reduce((product, term, i) => contract(product, term, wantedAfter(i)))
+  return arrange(sumExcept(result, new Set(output)), output)
+}
+
+/** Stretches sizes of 1 to what the same letter has elsewhere. */
+function sameSizes(equation: string, terms: readonly Term[]): Term[] {
+  const sizes = new Map<string, number>()
+  for (const { letters, x } of terms)
+    [...letters].forEach((letter, d) => {
+      const known = sizes.get(letter) ?? 1
+      if (known !== 1 && x.shape[d] !== 1 && known !== x.shape[d])
+        throw new ShapeError('einsum', `'${equation}': ${letter} has size ${known} in one place and ${x.shape[d]} in another`, 'the same letter must have the same size everywhere')
+      sizes.set(letter, known === 1 ? x.shape[d] : known)
+    })
+  return terms.map(({ letters, x }) => ({ letters, x: x.expand([...letters].map((letter) => sizes.get(letter) ?? 1)) }))
+}
+
+/** The diagonal over a letter that stands twice, until none does. */
+function diagonal({ letters, x }: Term): Term {
+  const second = [...letters].findIndex((letter, d) => letters.indexOf(letter) < d)
+  if (second < 0) return { letters, x }
+  const first = letters.indexOf(letters[second])
+  const others = x.shape.map((_, d) => d).filter((d) => d !== first && d !== second)
+  const along = constant(NDArray.from(Float32Array.from({ length: x.shape[first] }, (_, i) => i), [x.shape[first]], 'int64'))
+  const chosen = x.permute([first, second, ...others]).at(along, along)
+  return diagonal({ letters: [first, ...others].map((d) => letters[d]).join(''), x: chosen })
+}
+
+/** Sums over all letters but those to keep. */
+function sumExcept({ letters, x }: Term, keep: ReadonlySet<string>): Term {
+  const dims = [...letters].flatMap((letter, d) => (keep.has(letter) ? [] : [d]))
+  return dims.length === 0 ? { letters, x } : { letters: [...letters].filter((letter) => keep.has(letter)).join(''), x: x.sum(dims) }
+}
+
+/** The dimensions in the order of `letters`. */
+function arrange(term: Term, letters: string): Tensor {
+  return term.letters === letters ? term.x : term.x.permute([...letters].map((letter) => term.letters.indexOf(letter)))
+}
+
+/** The product of two terms, summed over the letters that both have and nobody wants any more. */
+function contract(first: Term, second: Term, wanted: ReadonlySet<string>): Term {
+  const a = sumExcept(first, new Set([...wanted, ...second.letters]))
+  const b = sumExcept(second, new Set([...wanted, ...first.letters]))
+  const shared = [...a.letters].filter((letter) => b.letters.includes(letter))
+  const batch = shared.filter((letter) => wanted.has(letter)).join('')
+  const summed = shared.filter((letter) => !wanted.has(letter)).join('')
+  const rows = [...a.letters].filter((letter) => !b.letters.includes(letter)).join('')
+  const columns = [...b.letters].filter((letter) => !a.letters.includes(letter)).join('')
+  const size = (letters: string) => [...letters].map((letter) => (a.letters.includes(letter) ? a.x.shape[a.letters.indexOf(letter)] : b.x.shape[b.letters.indexOf(letter)]))
+  const [B, M, K, N] = [batch, rows, summed, columns].map((letters) => numelOf(size(letters)))
+  const left = arrange(a, batch + rows + summed).reshape([B, M, K])
+  const right = arrange(b, batch + summed + columns).reshape([B, K, N])
+  return { letters: batch + rows + columns, x: left.matmul(right).reshape([...size(batch), ...size(rows), ...size(columns)]) }
+}

@@ -1,0 +1,199 @@
+/** backward(): gradients in reverse order of the recorded calls, without recursion. */
+import { kernels } from '../tensor/kernels/kernels.ts'
+import { GraphError, ShapeError, ValueError } from '../tensor/errors.ts'
+import { NDArray } from '../tensor/ndarray.ts'
+import { sameShape, showShape } from '../tensor/shape.ts'
+import { checkAnomaly } from './anomaly.ts'
+import { enableGrad, isGradEnabled, noGrad } from './grad-mode.ts'
+import type { Edge, Node } from './graph.ts'
+import { constant, edgeOf } from './op.ts'
+import type { Tensor } from './tensor.ts'
+
+export interface BackwardOptions {
+  /** Keep the graph for another backward(). Default: createGraph. */
+  readonly retainGraph?: boolean
+  /** Record the backward pass itself, for gradients of gradients. */
+  readonly createGraph?: boolean
+}
+
+export interface GradOptions extends BackwardOptions {
+  /** Gradients of the outputs; may be left out for scalars. */
+  readonly gradOutputs?: Tensor | readonly (Tensor | null)[]
+  /** Return null for an input that the outputs do not depend on, instead of throwing. */
+  readonly allowUnused?: boolean
+}
+
+/** The gradients that have arrived so far, by the place they are gradients of. */
+class Arrivals {
+  readonly #nodes = new Map<Node, (Tensor | null)[]>()
+  readonly #leaves = new Map<Tensor, Tensor>()
+
+  add(edge: Exclude<Edge, null>, grad: Tensor): void {
+    if ('leaf' in edge) {
+      const sum = this.#leaves.get(edge.leaf)
+      this.#leaves.set(edge.leaf, sum ? sum.add(grad) : grad)
+      return
+    }
+    let grads = this.#nodes.get(edge.node)
+    if (!grads) this.#nodes.set(edge.node, (grads = edge.node.outputShapes.map(() => null)))
+    const sum = grads[edge.output]
+    grads[edge.output] = sum ? sum.add(grad) : grad
+  }
+
+  /** The complete gradients of a node's outputs, after their hooks; null when none has arrived. */
+  take(node: Node): (Tensor | null)[] | null {
+    const grads = this.#nodes.get(node)
+    if (!grads) return null
+    this.#nodes.delete(node)
+    for (const { output, hook } of node.hooks) {
+      const grad = grads[output]
+      if (grad) grads[output] = hook(grad) ?? grad
+    }
+    return grads
+  }
+
+  /** What has arrived at nodes that were not taken. */
+  *rest(): Iterable<[Node, readonly (Tensor | null)[]]> {
+    for (const node of [...this.#nodes.keys()]) yield [node, this.take(node) ?? []]
+  }
+
+  *leaves(): Iterable<[Tensor, Tensor]> {
+    for (const [leaf, sum] of this.#leaves) yield [leaf, leaf.leafHooks.reduce((grad, hook) => hook(grad) ?? grad, sum)]
+  }
+}
+
+/** All nodes from which the roots were computed, latest first. */
+function nodesBehind(roots: readonly Tensor[]): Node[] {
+  const seen = new Set<Node>()
+  const stack: Node[] = []
+  const visit = (edge: Edge) => {
+    if (!edge || 'leaf' in edge || seen.has(edge.node)) return
+    seen.add(edge.node)
+    stack.push(edge.node)
+  }
+  roots.forEach((root) => visit(edgeOf(root)))
+  for (let node = stack.pop(); node; node = stack.pop()) node.edges.forEach(visit)
+  return [...seen].sort((a, b) => b.sequence - a.sequence)
+}
+
+/** The first gradient: the one given, or 1 for a scalar. */
+function initialGradient(operation: string, root: Tensor, given: Tensor | null | undefined): Tensor {
+  if (!root.requiresGrad)
+    throw new GraphError(operation, `the tensor of shape ${showShape(root.shape)} was computed from nothing that requires a gradient`, 'set requiresGrad on a tensor it is computed from, and compute it outside of noGrad')
+  if (!given) {
+    if (root.numel() !== 1)
+      throw new GraphError(operation, `without a gradient only a scalar can be differentiated, and this tensor has shape ${showShape(root.shape)}`, 'reduce it with sum() or mean(), or pass a gradient of its shape')
+    return constant(NDArray.full(root.shape, 1))
+  }
+  if (!sameShape(given.shape, root.shape))
+    throw new ShapeError(operation, `a gradient of shape ${showShape(given.shape)} was given for a tensor of shape ${showShape(root.shape)}`, 'pass a gradient of the same shape')
+  return given
+}
+
+/** Sends gradients through `nodes`, latest first. `arrived` sees the complete gradients of each node's outputs. */
+function propagate(nodes: readonly Node[], arrivals: Arrivals, { createGraph = false, retainGraph = createGraph }: BackwardOptions, arrived?: (node: Node, grads: readonly (Tensor | null)[]) => void): void {
+  const inMode = createGraph ? enableGrad : noGrad
+  inMode(() => {
+    for (const node of nodes) {
+      const grads = arrivals.take(node)
+      if (!grads) continue
+      for (const { output, tensor } of node.retained) {
+        const grad = grads[output]
+        if (grad) accumulate(tensor, grad)
+      }
+      arrived?.(node, grads)
+      const inputGrads = node.backward(grads)
+      checkAnomaly(node, inputGrads)
+      if (!retainGraph) node.context.release()
+      node.edges.forEach((edge, i) => {
+        const grad = inputGrads[i]
+        if (edge && grad) arrivals.add(edge, grad)
+      })
+    }
+  })
+}
+
+/** tensor.grad += grad. A gradient that is recorded makes a new sum; else the sum is made in place, as in PyTorch. */
+function accumulate(tensor: Tensor, grad: Tensor): void {
+  if (!tensor.grad) tensor.grad = grad.requiresGrad ? grad.clone() : constant(grad.array.copy())
+  else if (isGradEnabled() || tensor.grad.requiresGrad) tensor.grad = tensor.grad.add(grad)
+  else {
+    const sum = tensor.grad.array
+    kernels().copy(sum, tensor.grad.add(grad).array)
+    sum.storage.version++
+  }
+}
+
+/** Adds the gradients of `root` to the `grad` of every leaf that it was computed from. */
+export function backward(root: Tensor, gradient?: Tensor | null, options: BackwardOptions = {}): void {
+  const arrivals = new Arrivals()
+  const first = initialGradient('backward', root, gradient)
+  const start = edgeOf(root)
+  if (start) arrivals.add(start, first)
+  propagate(nodesBehind([root]), arrivals, options)
+  const inMode = options.createGraph ? enableGrad : noGrad
+  inMode(() => {
+    for (const [leaf, grad] of arrivals.leaves()) accumulate(leaf, grad)
+  })
+}
+
+/**
+ * Gradients of (the sum of) `outputs` with respect to `inputs`, returned instead of accumulated: one Tensor for each input.
+ * Throws a GraphError for an input that the outputs do not depend on, unless `allowUnused`. Same as torch.autograd.grad.
+ */
+export function grad(outputs: Tensor | readonly Tensor[], inputs: Tensor | readonly Tensor[], options?: GradOptions & { allowUnused?: false }): Tensor[]
+export function grad(outputs: Tensor | readonly Tensor[], inputs: Tensor | readonly Tensor[], options: GradOptions): (Tensor | null)[]
+export function grad(outputs: Tensor | readonly Tensor[], inputs: Tensor | readonly Tensor[], options: GradOptions = {}): (Tensor | null)[] {
+  const roots: readonly Tensor[] = Array.isArray(outputs) ? outputs : [outputs as Tensor]
+  const wanted: readonly Tensor[] = Array.isArray(inputs) ? inputs : [inputs as Tensor]
+  const given = options.gradOutputs === undefined ? [] : Array.isArray(options.gradOutputs) ? options.gradOutputs : [options.gradOutputs]
+  const targets = wanted.map((input, i) => {
+    const edge = edgeOf(input)
+    if (!edge) throw new GraphError('grad', `input ${i} of shape ${showShape(input.shape)} does not require a gradient`, 'call requiresGrad_() on it before computing the outputs')
+    return edge
+  })
+  if (given.length > roots.length) throw new ValueError('grad', `${given.length} gradOutputs were given for ${roots.length} outputs`, 'give one for each output')
+  const arrivals = new Arrivals()
+  roots.forEach((root, i) => {
+    const first = initialGradient('grad', root, given[i])
+    const start = edgeOf(root)
+    if (start) arrivals.add(start, first)
+  })
+  const found: (Tensor | null)[] = targets.map(() => null)
+  const collect = (place: Node | Tensor, grads: readonly (Tensor | null)[]) =>
+    targets.forEach((target, i) => {
+      if (('leaf' in target ? target.leaf : target.node) === place) found[i] = grads['leaf' in target ? 0 : target.output]
+    })
+  propagate(nodesLeadingTo(targets, nodesBehind(roots)), arrivals, options, collect)
+  for (const [node, grads] of arrivals.rest()) collect(node, grads)
+  for (const [leaf, sum] of arrivals.leaves()) collect(leaf, [sum])
+  found.forEach((sum, i) => {
+    if (!sum && !options.allowUnused)
+      throw new GraphError('grad', `the outputs do not depend on input ${i} of shape ${showShape(wanted[i].shape)}`, 'pass { allowUnused: true } to get null for it')
+  })
+  return found
+}
+
+/** Those of `nodes` (latest first) through which a gradient must pass to reach a target; a target itself is passed only on the way to another. */
+function nodesLeadingTo(targets: readonly Exclude<Edge, null>[], nodes: readonly Node[]): Node[] {
+  const places = new Set<Node | Tensor>(targets.map((target) => ('leaf' in target ? target.leaf : target.node)))
+  const passed = new Set<Node>()
+  for (const node of nodes.toReversed())
+    if (node.edges.some((edge) => edge && ('leaf' in edge ? places.has(edge.leaf) : places.has(edge.node) || passed.has(edge.node)))) passed.add(node)
+  return nodes.filter((node) => passed.has(node))
+}
+
+/**
+ * The second derivative of a fused backward operation: gradients of `formula(...inputs)`, the same computation composed of
+ * plain operations, with respect to the inputs. `grads` are those of its results; null where none arrived.
+ */
+export function gradThrough(formula: (...inputs: Tensor[]) => Tensor[], inputs: readonly Tensor[], grads: readonly (Tensor | null)[]): (Tensor | null)[] {
+  const createGraph = isGradEnabled()
+  return enableGrad(() => {
+    const results = formula(...inputs)
+    const used = results.flatMap((result, i) => (grads[i] && result.requiresGrad ? [i] : []))
+    const wanted = inputs.filter((input) => input.requiresGrad)
+    const found = used.length === 0 || wanted.length === 0 ? [] : grad(used.map((i) => results[i]), wanted, { gradOutputs: used.map((i) => grads[i]), createGraph, allowUnused: true })
+    return inputs.map((input) => (input.requiresGrad ? found[wanted.indexOf(input)] ?? null : null))
+  })
+}

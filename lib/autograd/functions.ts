@@ -1,0 +1,23 @@
+/** Functions of several tensors that are no method of one of them. */
+import { choosing } from './ops/where.ts'
+import { toTensor, type Tensor, type Operand } from './tensor.ts'
+
+export { cat, stack } from './ops/joining.ts'
+
+/** a where the condition is not 0, else b, with broadcasting. Same as torch.where. */
+export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
+  return choosing(condition, a, b)
+}
+
+export const maximum = (a: Tensor, b: Operand): Tensor => a.maximum(b)
+export const minimum = (a: Tensor, b: Operand): Tensor => a.minimum(b)
+export const matmul = (a: Tensor, b: Tensor): Tensor => a.matmul(b)
+export const bmm = (a: Tensor, b: Tensor): Tensor => a.bmm(b)
+export const pow = (base: Operand, exponent: Operand): Tensor => toTensor(base).pow(exponent)
+export const equal = (a: Tensor, b: Tensor): boolean => a.equal(b)
+
+/** Whether all numbers agree: |a − b| ≤ atol + rtol · |b|. Same as torch.allclose. */
+export function allclose(a: Tensor, b: Tensor, { rtol = 1e-5, atol = 1e-8, equalNan = false }: { rtol?: number; atol?: number; equalNan?: boolean } = {}): boolean {
+  const [x, y] = [a.expand(b.ndim > a.ndim ? b.shape : a.shape).data, b.expand(a.ndim > b.ndim ? a.shape : b.shape).data]
+  return x.every((value, i) => value === y[i] || Math.abs(value - y[i]) <= atol + rtol * Math.abs(y[i]) || (equalNan && value !== value && y[i] !== y[i]))
+}

@@ -1,0 +1,88 @@
+/**
+ * Checking gradients against finite differences.
+ *
+ * For a random direction v of the inputs and random weights w of the outputs, the number ⟨w, J·v⟩ is computed twice: by
+ * backward() as ⟨Jᵀ·w, v⟩ and as the central difference of ⟨w, fn(x ± h·v)⟩. One wrong entry of the Jacobian makes the two
+ * differ with probability 1. Tensors hold float32, so a step takes about the cube root of its precision.
+ */
+import { GraphError } from '../tensor/errors.ts'
+import { NDArray } from '../tensor/ndarray.ts'
+import { Generator } from '../tensor/random.ts'
+import { grad } from './engine.ts'
+import { enableGrad, noGrad } from './grad-mode.ts'
+import { Tensor } from './tensor.ts'
+
+type Fn = (...inputs: Tensor[]) => Tensor | readonly Tensor[]
+
+export interface GradcheckOptions {
+  /** Step of the finite difference. */
+  readonly eps?: number
+  readonly atol?: number
+  readonly rtol?: number
+  /** How many random directions are tried. */
+  readonly directions?: number
+  readonly seed?: number
+  /** Throw a GraphError that shows both numbers (default), or return false. */
+  readonly raiseException?: boolean
+}
+
+const listed = (outputs: Tensor | readonly Tensor[]): readonly Tensor[] => (outputs instanceof Tensor ? [outputs] : outputs)
+
+function randomLike(x: Tensor, generator: Generator): Tensor {
+  const out = new Float32Array(x.numel())
+  generator.normalScalar(out)
+  return new Tensor(NDArray.from(out, x.shape))
+}
+
+/** Σ a · b in double precision. */
+function dot(a: readonly Tensor[], b: readonly Tensor[]): number {
+  return a.reduce((sum, x, i) => {
+    const y = b[i].data
+    return sum + x.data.reduce((total, value, k) => total + value * y[k], 0)
+  }, 0)
+}
+
+/**
+ * Whether backward() gives the gradients of `fn` with respect to those of `inputs` that require one. Same purpose as
+ * torch.autograd.gradcheck, in float32: choose inputs of moderate size, away from kinks.
+ */
+export function gradcheck(fn: Fn, inputs: readonly Tensor[], { eps = 1e-2, atol = 2e-3, rtol = 2e-2, directions = 4, seed = 0, raiseException = true }: GradcheckOptions = {}): boolean {
+  const generator = new Generator(seed)
+  const wanted = inputs.filter((input) => input.requiresGrad)
+  if (wanted.length === 0) throw new GraphError('gradcheck', 'no input requires a gradient', 'call requiresGrad_() on those to be checked')
+  for (let i = 0; i < directions; i++) {
+    const outputs = listed(enableGrad(() => fn(...inputs))).filter((output) => output.requiresGrad)
+    const weights = outputs.map((output) => randomLike(output, generator))
+    const direction = wanted.map((input) => randomLike(input, generator))
+    const gradients = outputs.length === 0 ? [] : grad(outputs, wanted, { gradOutputs: weights, allowUnused: true })
+    const used = wanted.map((_, k) => k).filter((k) => gradients[k])
+    const analytic = dot(used.flatMap((k) => gradients[k] ?? []), used.map((k) => direction[k]))
+    const shifted = (h: number) => noGrad(() => {
+      const moved = inputs.map((input) => (input.requiresGrad ? new Tensor(input.add(direction[wanted.indexOf(input)].mul(h)).array).requiresGrad_() : input))
+      const results = enableGrad(() => listed(fn(...moved))).filter((output) => output.requiresGrad)
+      return dot(weights, results)
+    })
+    // Richardson's extrapolation of two central differences: the error falls with the fourth power of the step.
+    const central = (h: number) => (shifted(h) - shifted(-h)) / (2 * h)
+    const numeric = (4 * central(eps / 2) - central(eps)) / 3
+    if (!(Math.abs(analytic - numeric) <= atol + rtol * Math.abs(numeric))) {
+      if (!raiseException) return false
+      throw new GraphError('gradcheck', `along random direction ${i} backward() gives ${analytic}, finite differences give ${numeric}`, 'check the backward rule, or move the inputs away from a kink')
+    }
+  }
+  return true
+}
+
+/** gradcheck of the gradient itself: whether second derivatives are right. Same purpose as torch.autograd.gradgradcheck. */
+export function gradgradcheck(fn: Fn, inputs: readonly Tensor[], options: GradcheckOptions = {}): boolean {
+  const generator = new Generator((options.seed ?? 0) + 1)
+  const wanted = inputs.map((input, i) => (input.requiresGrad ? i : -1)).filter((i) => i >= 0)
+  const outputs = listed(fn(...inputs)).filter((output) => output.requiresGrad)
+  const weights = outputs.map((output) => randomLike(output, generator).requiresGrad_())
+  const first = (...all: Tensor[]) => {
+    const results = listed(fn(...all.slice(0, inputs.length))).filter((output) => output.requiresGrad)
+    const found = grad(results, wanted.map((i) => all[i]), { gradOutputs: all.slice(inputs.length), createGraph: true, allowUnused: true })
+    return found.filter((gradient) => gradient !== null)
+  }
+  return gradcheck(first, [...inputs, ...weights], options)
+}

@@ -1,0 +1,45 @@
+/** Changing a tensor in place, and giving it and its views the history that the change has. */
+import { GraphError, ShapeError, ValueError } from '../tensor/errors.ts'
+import { kernels } from '../tensor/kernels/kernels.ts'
+import { NDArray } from '../tensor/ndarray.ts'
+import { sameShape, showShape } from '../tensor/shape.ts'
+import { isGradEnabled, noGrad } from './grad-mode.ts'
+import { constant, defineOp } from './op.ts'
+import { sumTo } from './ops/sum.ts'
+import { choosing } from './ops/where.ts'
+import type { Tensor } from './tensor.ts'
+
+/** What a tensor holds after copy_(): the source, stretched to its shape. The old values have no influence any more. */
+export const overwritten = defineOp('copy', {
+  forward: (_, [old, source]: [old: NDArray, source: NDArray]) => source.expand(old.shape, 'copy_').copy(),
+  backward: ({ shapes, needs }, grad) => [needs[0] ? grad.mul(0) : null, needs[1] ? sumTo(grad, shapes[1]) : null],
+})
+
+/** A tensor of which the view that `look` takes has been replaced by `value`. The numbers are already in place. */
+export const viewReplaced = defineOp('copy_slices', {
+  forward: (_, [base]: [base: NDArray, value: NDArray], _look: (from: Tensor) => Tensor) => base,
+  backward({ shapes: [shape], needs }, grad, look) {
+    const kept = constant(NDArray.full(shape, 1))
+    noGrad(() => kernels().fill(look(kept).array, 0))
+    return [needs[0] ? choosing(kept, grad, 0) : null, needs[1] ? look(grad) : null]
+  },
+})
+
+/** Replaces the numbers of `target` by those of `compute()`, and its history by theirs. Nothing is changed when it throws. */
+export function changeInPlace(name: string, target: Tensor, compute: () => Tensor): Tensor {
+  const base = target.viewBase ?? target
+  if (isGradEnabled() && base.requiresGrad && base.isLeaf)
+    throw new GraphError(name, `${base === target ? 'the tensor' : 'the tensor that this is a view of'}, of shape ${showShape(base.shape)}, is a leaf that requires a gradient`, 'change it inside noGrad(() => ...), or change a clone()')
+  if (target.array.strides.some((stride, d) => stride === 0 && target.shape[d] > 1))
+    throw new ValueError(name, `the tensor of shape ${showShape(target.shape)} is expanded: several of its elements are one number`, 'clone() it first')
+  const result = compute()
+  if (!sameShape(result.shape, target.shape))
+    throw new ShapeError(name, `the result has shape ${showShape(result.shape)}, which does not fit into ${showShape(target.shape)}`, 'only the argument may be broadcast')
+  kernels().copy(target.array, result.array)
+  target.array.storage.version++
+  if (isGradEnabled() && (result.requiresGrad || base.requiresGrad)) {
+    const history = base === target ? result : viewReplaced([base, result], (from) => target.viewOf(from))
+    base.replaceHistory(history)
+  }
+  return target
+}

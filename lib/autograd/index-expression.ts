@@ -1,0 +1,118 @@
+/** Python's index expressions: x.at(':', 0, '1:', '::2', '...', null, [0, 2], mask). */
+import { IndexError, ValueError } from '../tensor/errors.ts'
+import { numelOf, showShape } from '../tensor/shape.ts'
+import { constant, named } from './op.ts'
+import { checkedIndex, take } from './ops/indexing.ts'
+import { slice } from './ops/views.ts'
+import { NDArray } from '../tensor/ndarray.ts'
+import type { Tensor } from './tensor.ts'
+
+/** Nested lists of whole numbers, or of booleans as a mask. */
+export type NestedIndex = readonly (number | boolean | NestedIndex)[]
+
+/** One entry of an index expression. Strings are ':', '1:', ':-1', '::2', '...'; null adds a dimension of size 1. */
+export type Index = number | string | null | boolean | NestedIndex | Tensor | Int32Array | Uint8Array | Float32Array
+
+type IsTensor = (index: Index) => index is Tensor
+
+/** How many dimensions of the tensor an entry uses up. */
+function consumed(index: Index | Tensor): number {
+  if (index === null || index === '...') return 0
+  return typeof index === 'object' && 'array' in index && index.array.dtype === 'bool' ? index.ndim : 1
+}
+
+/** '1:8:2' over a dimension of `size` elements, with Python's rules for what is left out or lies outside. */
+export function parseSlice(text: string, size: number): { start: number; size: number; step: number } {
+  const parts = text.split(':').map((part) => part.trim())
+  if (parts.length < 2 || parts.length > 3 || parts.some((part) => !/^(-?\d+)?$/.test(part)))
+    throw new ValueError('at', `'${text}' is no index expression`, "write ':', 'start:stop', 'start:stop:step' or '...'")
+  const [start, stop, step] = [parts[0], parts[1], parts[2] ?? ''].map((part) => (part === '' ? null : Number(part)))
+  const every = step ?? 1
+  if (every < 1) throw new ValueError('at', `the step of '${text}' is not positive`, 'use flip() to turn a tensor around')
+  const clip = (value: number | null, otherwise: number) => (value === null ? otherwise : Math.min(Math.max(value < 0 ? value + size : value, 0), size))
+  const first = clip(start, 0)
+  return { start: first, size: Math.max(0, Math.ceil((clip(stop, size) - first) / every)), step: every }
+}
+
+/** Tensors in an index expression are masks when they hold booleans, else whole numbers. */
+function toIndexTensor(index: Index, isTensor: IsTensor): Tensor | null {
+  if (isTensor(index)) return index
+  if (index instanceof Float32Array || index instanceof Int32Array || index instanceof Uint8Array) return constant(NDArray.from(Float32Array.from(index), [index.length], 'int64'))
+  if (typeof index === 'boolean') throw new ValueError('at', 'a single boolean is no index', 'use an array of booleans as a mask')
+  return Array.isArray(index) ? nestedIndex(index) : null
+}
+
+function nestedIndex(list: NestedIndex): Tensor {
+  const shape: number[] = []
+  for (let level: number | boolean | NestedIndex | undefined = list; typeof level === 'object'; level = level[0]) shape.push(level.length)
+  const leaves: (number | boolean)[] = []
+  const collect = (entry: number | boolean | NestedIndex): unknown => (typeof entry === 'object' ? entry.forEach(collect) : leaves.push(entry))
+  collect(list)
+  if (leaves.length !== shape.reduce((product, size) => product * size, 1)) throw new ValueError('at', 'the lists of an index array have different lengths', 'give a rectangular array')
+  return constant(NDArray.from(Float32Array.from(leaves, Number), shape, leaves.some((leaf) => typeof leaf === 'boolean') ? 'bool' : 'int64'))
+}
+
+/** Positions of a mask's true elements, one index tensor for each of its dimensions. */
+export function nonzero(mask: Tensor): Tensor[] {
+  const values = mask.array.values()
+  const flat: number[] = []
+  values.forEach((value, i) => value !== 0 && flat.push(i))
+  let below = mask.numel()
+  return mask.shape.map((size) => {
+    below /= Math.max(size, 1)
+    const unit = Math.max(below, 1)
+    return constant(NDArray.from(Float32Array.from(flat, (i) => Math.floor(i / unit) % size), [flat.length], 'int64'))
+  })
+}
+
+/** Evaluates an index expression: slices and numbers first, as views; then arrays and masks, which copy. */
+export function at(x: Tensor, expression: readonly Index[], isTensor: IsTensor): Tensor {
+  const entries = expression.map((index) => toIndexTensor(index, isTensor) ?? index)
+  const used = entries.reduce<number>((sum, index) => sum + consumed(index), 0)
+  if (used > x.ndim) throw new IndexError('at', `${used} indices were given for a tensor of shape ${showShape(x.shape)}`, `give at most ${x.ndim}`)
+  const dots = entries.filter((index) => index === '...').length
+  if (dots > 1) throw new IndexError('at', "an index expression can hold '...' only once", "write ':' for single dimensions")
+  const fill = new Array<Index>(x.ndim - used).fill(':')
+  const full = dots === 1 ? entries.flatMap((index) => (index === '...' ? fill : [index])) : [...entries, ...fill]
+
+  let view = x
+  const arrays: { dim: number; index: Tensor }[] = []
+  let dim = 0
+  for (const index of full) {
+    if (index === null) view = view.unsqueeze(dim++)
+    else if (typeof index === 'number') view = view.select(dim, index)
+    else if (typeof index === 'string') {
+      const range = parseSlice(index, view.shape[dim])
+      view = slice([view], view.shape.map((size, d) => (d === dim ? range : { start: 0, size, step: 1 })))
+      dim++
+    } else if (isTensor(index)) {
+      for (const part of index.array.dtype === 'bool' ? maskIndices(index, view, dim) : [index]) arrays.push({ dim: dim++, index: part })
+    }
+  }
+  return arrays.length === 0 ? view : indexArrays(view, arrays)
+}
+
+function maskIndices(mask: Tensor, x: Tensor, dim: number): Tensor[] {
+  const covered = x.shape.slice(dim, dim + mask.ndim)
+  if (mask.shape.some((size, d) => size !== covered[d]))
+    throw new IndexError('at', `a mask of shape ${showShape(mask.shape)} does not fit the dimensions ${showShape(covered)} of ${showShape(x.shape)} that it chooses from`, 'a mask must have the sizes of the dimensions that it covers')
+  return nonzero(mask)
+}
+
+/** Index arrays on several dimensions, broadcast together. The result has their shape where the first of them stood, or in front when they are apart. */
+function indexArrays(x: Tensor, arrays: readonly { dim: number; index: Tensor }[]): Tensor {
+  const dims = arrays.map(({ dim }) => dim)
+  const others = x.shape.map((_, d) => d).filter((d) => !dims.includes(d))
+  const checked = arrays.map(({ dim, index }) => checkedIndex('at', index, x.shape[dim], true))
+  const sizes = dims.map((d) => x.shape[d])
+  if (numelOf(sizes) > 2 ** 24) throw new IndexError('at', `the indexed dimensions ${showShape(sizes)} hold more than 2^24 places, which float32 positions cannot tell apart`, 'index one dimension at a time')
+  // One number for the position in all indexed dimensions together: ((i · size₁ + j) · size₂ + k) ...
+  const flat = checked.reduce((sum, index, i) => sum.mul(sizes[i]).add(index))
+  const rows = x.permute([...dims, ...others]).reshape([numelOf(sizes), ...others.map((d) => x.shape[d])])
+  const taken = take([rows, flat.detach()])
+  const adjacent = dims.every((d, i) => i === 0 || d === dims[i - 1] + 1)
+  const front = adjacent ? others.filter((d) => d < dims[0]).length : 0
+  const order = taken.shape.map((_, d) => d)
+  const moved = [...order.slice(flat.ndim, flat.ndim + front), ...order.slice(0, flat.ndim), ...order.slice(flat.ndim + front)]
+  return named('IndexBackward0', front > 0 ? taken.permute(moved) : taken)
+}

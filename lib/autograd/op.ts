@@ -1,0 +1,97 @@
+/** defineOp: an operation as one object, forward and backward side by side. */
+import { NDArray } from '../tensor/ndarray.ts'
+import { anomalyTrace } from './anomaly.ts'
+import { isGradEnabled } from './grad-mode.ts'
+import { Context, Node, type Edge } from './graph.ts'
+import type { Tensor } from './tensor.ts'
+
+/** What a backward rule returns: one gradient for each input, null where there is none. */
+export type Gradients = (Tensor | null)[]
+
+type Arrays = readonly (NDArray | null)[]
+type TensorsOf<I extends Arrays> = { [K in keyof I]: null extends I[K] ? Tensor | null : Tensor }
+type TensorFor<R> = R extends NDArray ? Tensor : Tensor[]
+type GradientFor<R> = R extends NDArray ? Tensor : readonly (Tensor | null)[]
+
+export interface OpRule<I extends Arrays, R extends NDArray | NDArray[], O> {
+  /** Numbers in, numbers out. `ctx.save` keeps what the backward rule needs. */
+  forward(ctx: Context, inputs: I, options: O): R
+  /** Gradients of the inputs, written with tensor operations so that it can be differentiated again; null where there is none. */
+  backward(ctx: Context, grad: GradientFor<R>, options: O): Gradients
+}
+
+/** An operation: called with its input tensors and its options, it computes and, where a gradient is wanted, records. */
+export interface Op<I extends Arrays, R extends NDArray | NDArray[], O> {
+  (inputs: TensorsOf<I>, options: O): TensorFor<R>
+  readonly opName: string
+}
+
+/** The names of all operations, in order of definition: what the gradient checks iterate. */
+export const opNames: string[] = []
+
+let createTensor: (array: NDArray) => Tensor
+
+/** tensor.ts hands its constructor in here, so that operations need not import the class whose methods call them. */
+export function setTensorFactory(factory: (array: NDArray) => Tensor): void {
+  createTensor = factory
+}
+
+/** A tensor without history. */
+export function constant(array: NDArray): Tensor {
+  return createTensor(array)
+}
+
+/** A 0-dimensional tensor, which broadcasts against any shape. */
+export function scalar(value: number): Tensor {
+  return constant(NDArray.full([], value))
+}
+
+/** 'relu_backward' -> 'ReluBackwardBackward0', as PyTorch names its graph nodes. */
+function nodeName(name: string): string {
+  return name.split('_').map((word) => word[0].toUpperCase() + word.slice(1)).join('') + 'Backward0'
+}
+
+/** The edge along which a gradient of `tensor` flows on. */
+export function edgeOf(tensor: Tensor | null): Edge {
+  if (!tensor?.requiresGrad) return null
+  return tensor.gradFn ? { node: tensor.gradFn, output: tensor.outputIndex } : { leaf: tensor }
+}
+
+export function defineOp<const I extends Arrays, R extends NDArray | NDArray[], O = void>(name: string, rule: OpRule<I, R, O>): Op<I, R, O> {
+  opNames.push(name)
+  const op = (inputs: readonly (Tensor | null)[], options: O): Tensor | Tensor[] => {
+    const needs = inputs.map((input) => isGradEnabled() && input !== null && input.requiresGrad)
+    const context = new Context(name, needs, inputs.map((input) => input?.shape ?? []))
+    const result = rule.forward(context, inputs.map((input) => input && input.array) as Arrays as I, options)
+    const arrays = result instanceof NDArray ? [result] : (result as NDArray[])
+    const outputs = arrays.map(constant)
+    if (needs.includes(true)) {
+      const backward = (grads: readonly (Tensor | null)[]) => rule.backward(context, (result instanceof NDArray ? grads[0] : grads) as GradientFor<R>, options)
+      record(nodeName(name), inputs, outputs, context, backward)
+    }
+    linkView(op, inputs[0], outputs, options)
+    return result instanceof NDArray ? outputs[0] : outputs
+  }
+  return Object.assign(op as (inputs: TensorsOf<I>, options: O) => TensorFor<R>, { opName: name })
+}
+
+/** Puts a node behind `outputs`, whose gradients `backward` turns into gradients of `inputs`. */
+export function record(name: string, inputs: readonly (Tensor | null)[], outputs: readonly Tensor[], context: Context, backward: (grads: readonly (Tensor | null)[]) => readonly (Tensor | null)[]): void {
+  const node = new Node(name, inputs.map(edgeOf), outputs.map((output) => output.shape), context, backward)
+  node.trace = anomalyTrace()
+  outputs.forEach((output, i) => output.attach(node, i))
+  context.seal((array) => inputs.find((input) => input?.array === array) ?? outputs.find((output) => output.array === array) ?? constant(array))
+}
+
+/** Remembers how a view was made, so that it can be made again from its base after an in-place change. */
+function linkView<O>(op: (inputs: readonly Tensor[], options: O) => Tensor | Tensor[], input: Tensor | null, outputs: readonly Tensor[], options: O): void {
+  if (!input || outputs.length !== 1 || outputs[0].array.storage !== input.array.storage) return
+  const remake = (from: Tensor) => op([from], options) as Tensor
+  outputs[0].linkView(input, remake)
+}
+
+/** Gives the graph node of a composed result the name that PyTorch's own operation has. */
+export function named(name: string, tensor: Tensor): Tensor {
+  if (tensor.gradFn) tensor.gradFn.name = name
+  return tensor
+}

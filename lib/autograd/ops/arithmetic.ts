@@ -1,0 +1,87 @@
+/** Arithmetic of two tensors with broadcasting; gradients are summed back to each operand's shape. */
+import { binary, unary } from '../../tensor/elementwise.ts'
+import type { NDArray } from '../../tensor/ndarray.ts'
+import type { BinaryOp } from '../../tensor/kernels/kernels.ts'
+import { constant, defineOp } from '../op.ts'
+import type { Tensor } from '../tensor.ts'
+import { choosing } from './where.ts'
+import { sumTo } from './sum.ts'
+
+type Two = [a: NDArray, b: NDArray]
+
+/** d(a + b) = da + db */
+export const add = defineOp('add', {
+  forward: (_, [a, b]: Two) => binary('add', a, b),
+  backward: ({ shapes, needs }, grad) => [needs[0] ? sumTo(grad, shapes[0]) : null, needs[1] ? sumTo(grad, shapes[1]) : null],
+})
+
+/** d(a − b) = da − db */
+export const sub = defineOp('sub', {
+  forward: (_, [a, b]: Two) => binary('sub', a, b),
+  backward: ({ shapes, needs }, grad) => [needs[0] ? sumTo(grad, shapes[0]) : null, needs[1] ? sumTo(grad.neg(), shapes[1]) : null],
+})
+
+/** d(a · b) = b · da + a · db */
+export const mul = defineOp('mul', {
+  forward(ctx, [a, b]: Two) {
+    // Each operand is needed only for the other's gradient, so a constant factor keeps nothing but itself alive.
+    ctx.save(...(ctx.needs[1] ? [a] : []), ...(ctx.needs[0] ? [b] : []))
+    return binary('mul', a, b)
+  },
+  backward({ saved, shapes, needs }, grad) {
+    const a = saved[0]
+    const b = saved[saved.length - 1]
+    return [needs[0] ? sumTo(grad.mul(b), shapes[0]) : null, needs[1] ? sumTo(grad.mul(a), shapes[1]) : null]
+  },
+})
+
+/** d(a / b) = da / b − (a / b) / b · db */
+export const div = defineOp('div', {
+  forward(ctx, [a, b]: Two) {
+    ctx.save(b, ...(ctx.needs[1] ? [a] : []))
+    return binary('div', a, b)
+  },
+  backward({ saved: [b, a], shapes, needs }, grad) {
+    return [needs[0] ? sumTo(grad.div(b), shapes[0]) : null, needs[1] ? sumTo(grad.neg().mul(a.div(b).div(b)), shapes[1]) : null]
+  },
+})
+
+/** d(aᵇ) = b · aᵇ⁻¹ · da + aᵇ · ln a · db, with 0 where b = 0 (first term) and where a = 0 and b ≥ 0 (second). */
+export const pow = defineOp('pow', {
+  forward(ctx, [a, b]: Two) {
+    ctx.save(a, b)
+    return binary('pow', a, b)
+  },
+  backward({ saved: [a, b], shapes, needs }, grad) {
+    const base = () => choosing(b.eq(0), 0, grad.mul(b).mul(a.pow(b.sub(1))))
+    const exponent = () => choosing(a.eq(0).mul(b.ge(0)), 0, grad.mul(a.pow(b)).mul(a.log()))
+    return [needs[0] ? sumTo(base(), shapes[0]) : null, needs[1] ? sumTo(exponent(), shapes[1]) : null]
+  },
+})
+
+/** The larger (smaller) of a and b takes the gradient; where they are equal each takes half. */
+function extremum(op: 'maximum' | 'minimum') {
+  return defineOp(op, {
+    forward(ctx, [a, b]: Two) {
+      ctx.save(a, b)
+      return binary(op, a, b)
+    },
+    backward({ saved: [a, b], shapes, needs }, grad) {
+      const half = choosing(a.eq(b), grad.div(2), grad)
+      const toFirst = op === 'maximum' ? a.ge(b) : a.le(b)
+      const toSecond = op === 'maximum' ? b.ge(a) : b.le(a)
+      return [needs[0] ? sumTo(choosing(toFirst, half, 0), shapes[0]) : null, needs[1] ? sumTo(choosing(toSecond, half, 0), shapes[1]) : null]
+    },
+  })
+}
+export const maximum = extremum('maximum')
+export const minimum = extremum('minimum')
+
+/** A comparison: 1 where it holds, else 0. It has no gradient. */
+export function compare(op: BinaryOp, a: Tensor, b: Tensor): Tensor {
+  return constant(binary(op, a.array, b.array))
+}
+
+export function isNaN(x: Tensor): Tensor {
+  return constant(unary('isNaN', x.array))
+}

@@ -1,0 +1,50 @@
+/** Reading by index: pairs of operations, each the adjoint of the other. */
+import { checkIndex, gather as gatherArray, putAdd as putAddArray, scatterAdd as scatterAddArray, take as takeArray } from '../../tensor/indexing.ts'
+import type { NDArray } from '../../tensor/ndarray.ts'
+import type { Shape } from '../../tensor/shape.ts'
+import { constant, defineOp, type Gradients } from '../op.ts'
+import type { Tensor } from '../tensor.ts'
+
+type AndIndex = [x: NDArray, index: NDArray]
+
+/** x[index] along the first dimension. The index holds whole numbers from 0 to n − 1. */
+export const take = defineOp('index', {
+  forward(ctx, [x, index]: AndIndex) {
+    ctx.save(index)
+    return takeArray(x, index)
+  },
+  backward: ({ saved: [index], shapes: [shape] }, grad): Gradients => [putAdd([grad, index], shape), null],
+})
+
+/** Rows of x summed into zeros of a shape. */
+export const putAdd = defineOp('index_put', {
+  forward(ctx, [x, index]: AndIndex, shape: Shape) {
+    ctx.save(index)
+    return putAddArray(x, index, shape)
+  },
+  backward: ({ saved: [index] }, grad): Gradients => [take([grad, index]), null],
+})
+
+/** The index as the kernels want it: negative numbers counted from the end, every number inside the dimension. */
+export function checkedIndex(operation: string, index: Tensor, size: number, negative: boolean): Tensor {
+  const checked = checkIndex(operation, index.array, size, negative)
+  return checked === index.array ? index : constant(checked)
+}
+
+/** out[i][j] = x[i][index[i][j]] along dimension `dim`. */
+export const gather = defineOp('gather', {
+  forward(ctx, [x, index]: AndIndex, dim: number) {
+    ctx.save(index)
+    return gatherArray(x, dim, index)
+  },
+  backward: ({ saved: [index], shapes: [shape] }, grad, dim): Gradients => [scatterAdd([grad, index], { dim, shape }), null],
+})
+
+/** x summed into zeros of a shape at the places that gather would read. */
+export const scatterAdd = defineOp('scatter_add', {
+  forward(ctx, [x, index]: AndIndex, { dim, shape }: { readonly dim: number; readonly shape: Shape }) {
+    ctx.save(index)
+    return scatterAddArray(x, dim, index, shape)
+  },
+  backward: ({ saved: [index] }, grad, { dim }): Gradients => [gather([grad, index], dim), null],
+})

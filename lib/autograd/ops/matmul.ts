@@ -1,0 +1,63 @@
+/** Matrix products. */
+import { ShapeError } from '../../tensor/errors.ts'
+import { matmul as product } from '../../tensor/matmul.ts'
+import type { NDArray } from '../../tensor/ndarray.ts'
+import { showShape } from '../../tensor/shape.ts'
+import { defineOp, named } from '../op.ts'
+import type { Tensor } from '../tensor.ts'
+import { sumTo } from './sum.ts'
+
+/** (..., M, K) · (..., K, N), leading dimensions broadcast. dA = dC · Bᵀ, dB = Aᵀ · dC. */
+export const matmul = defineOp('matmul', {
+  forward(ctx, [a, b]: [a: NDArray, b: NDArray]) {
+    ctx.save(a, b)
+    return product(a, b)
+  },
+  backward({ saved: [a, b], needs, shapes }, grad) {
+    return [
+      needs[0] ? sumTo(grad.matmul(b.transpose(-1, -2)), shapes[0]) : null,
+      needs[1] ? sumTo(a.transpose(-1, -2).matmul(grad), shapes[1]) : null,
+    ]
+  },
+})
+
+/** Rows x (R, in) through weight (out, in) and bias (out,): x · Wᵀ + b, in one pass. */
+export const addmm = defineOp('addmm', {
+  forward(ctx, [x, weight, bias]: [x: NDArray, weight: NDArray, bias: NDArray]) {
+    ctx.save(x, weight)
+    return product(x, weight.transpose(0, 1), bias)
+  },
+  backward({ saved: [x, weight], needs }, grad) {
+    return [
+      needs[0] ? grad.matmul(weight) : null,
+      needs[1] ? grad.transpose(0, 1).matmul(x) : null,
+      needs[2] ? grad.sum(0) : null,
+    ]
+  },
+})
+
+/** Products of vectors, matrices and batches: vectors become matrices of one row or column, which is dropped again. */
+export function matmulAny(operation: 'matmul' | 'mm' | 'bmm', a: Tensor, b: Tensor): Tensor {
+  const wanted = operation === 'mm' ? 2 : operation === 'bmm' ? 3 : 0
+  if (a.ndim === 0 || b.ndim === 0)
+    throw new ShapeError(operation, `${showShape(a.shape)} and ${showShape(b.shape)} cannot be multiplied: one of them is a scalar`, 'use mul() to multiply by a scalar')
+  if (wanted && (a.ndim !== wanted || b.ndim !== wanted))
+    throw new ShapeError(operation, `${showShape(a.shape)} and ${showShape(b.shape)} are not both of ${wanted} dimensions`, 'use matmul(), which takes vectors, matrices and batches')
+  if (operation === 'bmm' && a.shape[0] !== b.shape[0])
+    throw new ShapeError(operation, `${showShape(a.shape)} and ${showShape(b.shape)} have different batch sizes`, 'use matmul(), which broadcasts the batch')
+  const left = a.ndim === 1 ? a.unsqueeze(0) : a
+  const right = b.ndim === 1 ? b.unsqueeze(1) : b
+  if (left.shape[left.ndim - 1] !== right.shape[right.ndim - 2])
+    throw new ShapeError(operation, `${showShape(a.shape)} and ${showShape(b.shape)} cannot be multiplied: inner sizes ${left.shape[left.ndim - 1]} and ${right.shape[right.ndim - 2]} differ`, 'transpose one of them, or check the order of the arguments')
+  const full = fewRows(left, right)
+  if (a.ndim > 1 && b.ndim > 1) return named(full.ndim === 2 ? 'MmBackward0' : operation === 'bmm' ? 'BmmBackward0' : 'UnsafeViewBackward0', full)
+  const shape = full.shape.filter((_, d) => !(a.ndim === 1 && d === full.ndim - 2) && !(b.ndim === 1 && d === full.ndim - 1))
+  return named(a.ndim === 1 && b.ndim === 1 ? 'DotBackward0' : a.ndim === 2 ? 'MvBackward0' : 'SqueezeBackward0', full.reshape(shape))
+}
+
+/** A batch times one matrix is a single product of all its rows; anything else goes as it is. */
+function fewRows(a: Tensor, b: Tensor): Tensor {
+  if (a.ndim <= 2 || b.ndim !== 2) return matmul([a, b])
+  const rows = a.reshape([a.shape.slice(0, -1).reduce((product, size) => product * size, 1), a.shape[a.ndim - 1]])
+  return matmul([rows, b]).reshape([...a.shape.slice(0, -1), b.shape[1]])
+}

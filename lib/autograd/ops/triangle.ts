@@ -1,0 +1,16 @@
+/** Masks of triangles. */
+import { ShapeError } from '../../tensor/errors.ts'
+import { NDArray } from '../../tensor/ndarray.ts'
+import { showShape, type Shape } from '../../tensor/shape.ts'
+import { constant } from '../op.ts'
+import type { Tensor } from '../tensor.ts'
+
+/** 1 on the diagonal and to its lower left ('tril') or upper right ('triu') in the last two dimensions of `shape`, else 0. */
+export function triangle(part: 'tril' | 'triu', shape: Shape, diagonal: number): Tensor {
+  if (shape.length < 2) throw new ShapeError(part, `${showShape(shape)} has no rows and columns`, 'give a tensor of at least two dimensions')
+  const [rows, columns] = shape.slice(-2)
+  const mask = NDArray.empty([rows, columns], 'bool')
+  for (let i = 0; i < rows; i++)
+    for (let j = 0; j < columns; j++) mask.storage.data[i * columns + j] = (part === 'tril' ? j - i <= diagonal : j - i >= diagonal) ? 1 : 0
+  return constant(mask)
+}

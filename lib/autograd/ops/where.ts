@@ -1,0 +1,22 @@
+/** Choosing between two tensors element by element. */
+import { where as choose } from '../../tensor/elementwise.ts'
+import type { NDArray } from '../../tensor/ndarray.ts'
+import { defineOp, scalar } from '../op.ts'
+import type { Tensor } from '../tensor.ts'
+import { sumTo } from './sum.ts'
+
+/** a where the condition is not 0, else b. The condition has no gradient. */
+export const where = defineOp('where', {
+  forward(ctx, [condition, a, b]: [condition: NDArray, a: NDArray, b: NDArray]) {
+    ctx.save(condition)
+    return choose(condition, a, b)
+  },
+  backward({ saved: [condition], shapes, needs }, grad) {
+    return [null, needs[1] ? sumTo(choosing(condition, grad, 0), shapes[1]) : null, needs[2] ? sumTo(choosing(condition, 0, grad), shapes[2]) : null]
+  },
+})
+
+/** where() with numbers allowed as operands. */
+export function choosing(condition: Tensor, a: Tensor | number, b: Tensor | number): Tensor {
+  return where([condition, typeof a === 'number' ? scalar(a) : a, typeof b === 'number' ? scalar(b) : b])
+}

@@ -1,0 +1,104 @@
+/**
+ * The built-in data: 32 x 32 colour pictures of ten shapes and textures, drawn by a seeded generator. The colours, the place, size and
+ * tilt of the shape, the shading of the ground and the noise are random, so that neither a colour nor a single pixel tells the class.
+ * Only + - * / sqrt and floor are used, which are exact in IEEE arithmetic: a seed gives the same pictures on every machine.
+ */
+import { ValueError } from '../tensor/errors.ts'
+import { Generator } from '../tensor/random.ts'
+
+const SIZE = 32
+const PIXELS = SIZE * SIZE
+
+/** The ten names, in the order of their labels. */
+export const syntheticClasses: readonly string[] = [
+  'disk', 'ring', 'square', 'triangle', 'cross',
+  'horizontal stripes', 'vertical stripes', 'diagonal stripes', 'checkerboard', 'dots',
+]
+
+/** A shape of radius `size` around (0, 0): how far (x, y) lies inside it, in pixels; negative outside. */
+type Shape = (x: number, y: number, size: number) => number
+
+/** In the order of the names. Textures fill the picture, with a period of `size`. */
+const SHAPES: readonly Shape[] = [
+  (x, y, size) => size - Math.sqrt(x * x + y * y),
+  (x, y, size) => 0.22 * size - Math.abs(Math.sqrt(x * x + y * y) - 0.8 * size),
+  (x, y, size) => 0.85 * size - Math.max(Math.abs(x), Math.abs(y)),
+  (x, y, size) => 0.6 * size - Math.max(y, 0.866 * Math.abs(x) - 0.5 * y),
+  (x, y, size) => 0.3 * size - Math.max(Math.min(Math.abs(x), Math.abs(y)), Math.max(Math.abs(x), Math.abs(y)) - 0.7 * size),
+  (_, y, size) => stripes(y, size),
+  (x, _, size) => stripes(x, size),
+  (x, y, size) => stripes(0.7071 * (x + y), size),
+  (x, y, size) => checks(stripes(x, 1.5 * size), stripes(y, 1.5 * size)),
+  (x, y, size) => 0.3 * size - Math.sqrt(stepsFromMiddle(x, size) ** 2 + stepsFromMiddle(y, size) ** 2),
+]
+
+/**
+ * Draws `count` pictures: `images` holds (count, 3, 32, 32) numbers around 0 with deviation 1, (pixel - 0.5) / 0.25 of pixels in [0, 1];
+ * `labels` the class of each, 0 1 2 ... 9 in turn. A longer draw begins with the shorter one. Take another seed for the test pictures.
+ */
+export function drawSynthetic(count: number, seed: number): { images: Float32Array; labels: Float32Array } {
+  if (!Number.isInteger(count) || count < 0)
+    throw new ValueError('synthetic', `count ${count} is not a whole number of at least 0`, 'give the number of pictures to draw')
+  const generator = new Generator(seed)
+  const images = new Float32Array(count * 3 * PIXELS)
+  const labels = new Float32Array(count)
+  for (let i = 0; i < count; i++) {
+    labels[i] = i % SHAPES.length
+    drawPicture(images.subarray(i * 3 * PIXELS, (i + 1) * 3 * PIXELS), labels[i], generator)
+  }
+  return { images, labels }
+}
+
+function drawPicture(picture: Float32Array, label: number, generator: Generator): void {
+  const between = (low: number, high: number) => low + (high - low) * (generator.random() / 2 ** 32)
+  const inside = SHAPES[label]
+  const size = label < 5 ? between(9, 13) : between(6, 9)
+  const place = label < 5 ? 2.5 : 16
+  const centreX = 15.5 + between(-place, place)
+  const centreY = 15.5 + between(-place, place)
+  // (cos, sin) of the tilt, from the tangent of its half: up to 11 degrees either way.
+  const tangent = between(-0.1, 0.1)
+  const cos = (1 - tangent * tangent) / (1 + tangent * tangent)
+  const sin = (2 * tangent) / (1 + tangent * tangent)
+  const shadeX = between(-0.15, 0.15) / SIZE
+  const shadeY = between(-0.15, 0.15) / SIZE
+  const lightShape = between(0, 1) < 0.5
+  const ground = [0, 0, 0]
+  const contrast = [0, 0, 0]
+  for (let c = 0; c < 3; c++) {
+    const dark = between(0.05, 0.5)
+    const step = between(0.25, 0.5)
+    ground[c] = lightShape ? dark : dark + step
+    contrast[c] = lightShape ? step : -step
+  }
+  for (let row = 0; row < SIZE; row++)
+    for (let column = 0; column < SIZE; column++) {
+      const x = column - centreX
+      const y = row - centreY
+      const cover = clamp(inside(cos * x + sin * y, cos * y - sin * x, size) + 0.5)
+      const shade = shadeX * (column - 15.5) + shadeY * (row - 15.5)
+      // One draw makes the noise of the three colours: ten bits each.
+      const noise = generator.random()
+      for (let c = 0; c < 3; c++) {
+        const value = clamp(ground[c] + shade + cover * contrast[c] + 0.16 * (((noise >>> (10 * c)) & 1023) / 1023 - 0.5))
+        picture[c * PIXELS + row * SIZE + column] = (value - 0.5) / 0.25
+      }
+    }
+}
+
+const clamp = (value: number) => Math.min(Math.max(value, 0), 1)
+
+/** How far `position` lies from the middle of its period: between -period / 2 and period / 2. */
+function stepsFromMiddle(position: number, period: number): number {
+  return position - period * (Math.floor(position / period) + 0.5)
+}
+
+/** The middle half of every period is stripe. */
+function stripes(position: number, period: number): number {
+  return 0.25 * period - Math.abs(stepsFromMiddle(position, period))
+}
+
+/** Inside where both are inside or both are outside. */
+function checks(a: number, b: number): number {
+  return Math.min(Math.abs(a), Math.abs(b)) * (a > 0 === b > 0 ? 1 : -1)
+}

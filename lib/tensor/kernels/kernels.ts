@@ -1,0 +1,102 @@
+/**
+ * The kernels: everything that touches numbers in bulk. An engine is one implementation of this interface.
+ *
+ * A kernel writes into `out`, which the caller has allocated dense and with the right shape; all shapes have been
+ * checked. Inputs may have any strides (0 where they are broadcast). Kernels know nothing of gradients.
+ */
+import type { NDArray } from '../ndarray.ts'
+import { reference } from './reference/reference.ts'
+
+export type UnaryOp =
+  | 'neg' | 'abs' | 'sign' | 'exp' | 'log' | 'sqrt' | 'reciprocal' | 'sin' | 'cos' | 'tanh' | 'sigmoid' | 'erf'
+  | 'relu' | 'gelu' | 'geluTanh' | 'floor' | 'ceil' | 'round' | 'isNaN'
+
+export type BinaryOp =
+  | 'add' | 'sub' | 'mul' | 'div' | 'pow' | 'maximum' | 'minimum' | 'gt' | 'ge' | 'lt' | 'le' | 'eq' | 'ne'
+  | 'reluBackward' | 'geluBackward' | 'geluTanhBackward' | 'tanhBackward' | 'sigmoidBackward'
+
+export type ReduceOp = 'sum' | 'prod' | 'max' | 'min'
+
+/** The windows that a convolution or pooling lays over (N, C, H, W). */
+export interface Windows {
+  readonly kernel: readonly [number, number]
+  readonly stride: readonly [number, number]
+  readonly padding: readonly [number, number]
+  readonly dilation: readonly [number, number]
+  /** Number of windows down and across. */
+  readonly output: readonly [number, number]
+}
+
+/** One parameter's share of an SGD step. `momentum` is the buffer, null where momentum is 0. */
+export interface SGDStep {
+  readonly param: NDArray
+  readonly grad: NDArray
+  readonly momentum: NDArray | null
+  /** Whether the buffer is still to be started from the gradient. */
+  readonly first: boolean
+}
+
+export interface SGDRule {
+  readonly lr: number
+  readonly momentum: number
+  readonly dampening: number
+  readonly weightDecay: number
+  readonly nesterov: boolean
+  readonly maximize: boolean
+}
+
+export interface Kernels {
+  fill(out: NDArray, value: number): void
+  /** out = x; the only kernel whose `out` may have strides of its own. */
+  copy(out: NDArray, x: NDArray): void
+  unary(op: UnaryOp, out: NDArray, x: NDArray): void
+  binary(op: BinaryOp, out: NDArray, a: NDArray, b: NDArray): void
+  /** out = condition ≠ 0 ? a : b */
+  where(out: NDArray, condition: NDArray, a: NDArray, b: NDArray): void
+
+  /** Over the last `dims` dimensions of x; those before them are out's. */
+  reduce(op: ReduceOp, out: NDArray, x: NDArray, dims: number): void
+  /** Index of the first largest or smallest (or first NaN) along the last dimension. */
+  argReduce(op: 'max' | 'min', out: NDArray, x: NDArray): void
+  /** Running sums along the last dimension. */
+  cumsum(out: NDArray, x: NDArray): void
+
+  /** Along the last dimension. */
+  softmax(out: NDArray, x: NDArray): void
+  logSoftmax(out: NDArray, x: NDArray): void
+  /** dx = y · (grad − Σ grad · y) */
+  softmaxBackward(out: NDArray, grad: NDArray, y: NDArray): void
+  /** dx = grad − exp(y) · Σ grad */
+  logSoftmaxBackward(out: NDArray, grad: NDArray, y: NDArray): void
+
+  /** (..., M, K) · (..., K, N) -> (..., M, N), the same leading dimensions everywhere; `bias` (N,) is added where given. */
+  matmul(out: NDArray, a: NDArray, b: NDArray, bias: NDArray | null): void
+
+  /** Rows of x (R, N): mean and rstd (R,); y = (x − mean) · rstd · weight + bias. */
+  layerNorm(y: NDArray, mean: NDArray, rstd: NDArray, x: NDArray, weight: NDArray | null, bias: NDArray | null, eps: number): void
+  layerNormBackward(dx: NDArray, dweight: NDArray | null, dbias: NDArray | null, grad: NDArray, x: NDArray, mean: NDArray, rstd: NDArray, weight: NDArray | null): void
+
+  /** x (N, C, H, W) -> out (N, Hout, Wout, C, kh, kw); places outside the picture read `fill`. */
+  unfold(out: NDArray, x: NDArray, windows: Windows, fill: number): void
+  /** The adjoint of unfold: x (N, Hout, Wout, C, kh, kw) summed into out (N, C, H, W). */
+  fold(out: NDArray, x: NDArray, windows: Windows): void
+
+  /** out[i, ...] = x[index[i], ...] */
+  take(out: NDArray, x: NDArray, index: NDArray): void
+  /** out[index[i], ...] += x[i, ...] on zeroed out: the adjoint of take. */
+  putAdd(out: NDArray, x: NDArray, index: NDArray): void
+  /** out[..., j] = x[..., index[..., j]] along the last dimension. */
+  gather(out: NDArray, x: NDArray, index: NDArray): void
+  /** out[..., index[..., j]] += x[..., j] on zeroed out: the adjoint of gather. */
+  scatterAdd(out: NDArray, x: NDArray, index: NDArray): void
+
+  /** Stochastic gradient descent on all parameters at once, in place. */
+  sgd(steps: readonly SGDStep[], rule: SGDRule): void
+}
+
+const engine: Kernels = reference
+
+/** The kernels of the engine in use. */
+export function kernels(): Kernels {
+  return engine
+}

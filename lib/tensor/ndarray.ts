@@ -1,0 +1,178 @@
+/** NDArray: numbers with a shape. A storage, seen through a shape, strides and an offset; views never copy. */
+import { IndexError, ShapeError } from './errors.ts'
+import { kernels } from './kernels/kernels.ts'
+import { inferShape, normalizeDim, normalizeDims, numelOf, rowMajorStrides, sameShape, showShape, viewStrides, type Shape } from './shape.ts'
+import { allocate, Storage } from './storage.ts'
+
+/** What the numbers mean. They are stored as float32 whatever the label; it decides how they print and index. */
+export type DType = 'float32' | 'int64' | 'bool'
+
+/** One dimension of a slice: `size` elements from `start`, every `step`-th. */
+export interface Range {
+  readonly start: number
+  readonly size: number
+  readonly step: number
+}
+
+export class NDArray {
+  readonly storage: Storage
+  readonly shape: Shape
+  readonly strides: Shape
+  readonly offset: number
+  readonly dtype: DType
+  readonly numel: number
+
+  constructor(storage: Storage, shape: Shape, strides: Shape = rowMajorStrides(shape), offset = 0, dtype: DType = 'float32') {
+    this.storage = storage
+    this.shape = shape
+    this.strides = strides
+    this.offset = offset
+    this.dtype = dtype
+    this.numel = numelOf(shape)
+  }
+
+  /** A dense array over `data`, which is shared, not copied. */
+  static from(data: Float32Array, shape: Shape, dtype: DType = 'float32'): NDArray {
+    return new NDArray(new Storage(data), shape, undefined, 0, dtype)
+  }
+
+  /** A new dense array of zeros. */
+  static empty(shape: Shape, dtype: DType = 'float32'): NDArray {
+    return new NDArray(allocate(numelOf(shape)), shape, undefined, 0, dtype)
+  }
+
+  /** A new dense array that holds `value` everywhere. */
+  static full(shape: Shape, value: number, dtype: DType = 'float32'): NDArray {
+    const out = NDArray.empty(shape, dtype)
+    if (value !== 0) kernels().fill(out, value)
+    return out
+  }
+
+  get ndim(): number {
+    return this.shape.length
+  }
+
+  /** Whether the numbers lie densely in row-major order. */
+  get isContiguous(): boolean {
+    let stride = 1
+    for (let d = this.ndim - 1; d >= 0; d--) {
+      if (this.shape[d] !== 1 && this.strides[d] !== stride) return this.numel === 0
+      stride *= this.shape[d]
+    }
+    return true
+  }
+
+  /** This array if it is dense in row-major order, else a copy that is. */
+  contiguous(): NDArray {
+    return this.isContiguous ? this : this.copy()
+  }
+
+  /** A dense copy in a storage of its own. */
+  copy(): NDArray {
+    const out = NDArray.empty(this.shape, this.dtype)
+    kernels().copy(out, this)
+    return out
+  }
+
+  /** The numbers in row-major order: a window on the storage where they are dense, else a copy. */
+  values(): Float32Array {
+    const { storage, offset, numel } = this.contiguous()
+    return offset === 0 && storage.data.length === numel ? storage.data : storage.data.subarray(offset, offset + numel)
+  }
+
+  /** The same numbers seen with another shape, strides and offset. */
+  restride(shape: Shape, strides: Shape, offset = this.offset): NDArray {
+    return new NDArray(this.storage, shape, strides, offset, this.dtype)
+  }
+
+  labelled(dtype: DType): NDArray {
+    return new NDArray(this.storage, this.shape, this.strides, this.offset, dtype)
+  }
+
+  permute(dims: readonly number[]): NDArray {
+    if (dims.length !== this.ndim)
+      throw new ShapeError('permute', `[${dims.join(', ')}] lists ${dims.length} dimensions, the tensor of shape ${showShape(this.shape)} has ${this.ndim}`, 'list each dimension once')
+    normalizeDims('permute', dims, this.ndim)
+    const order = dims.map((dim) => normalizeDim('permute', dim, this.ndim))
+    return this.restride(order.map((d) => this.shape[d]), order.map((d) => this.strides[d]))
+  }
+
+  transpose(dim0: number, dim1: number): NDArray {
+    const a = normalizeDim('transpose', dim0, this.ndim)
+    const b = normalizeDim('transpose', dim1, this.ndim)
+    const shape = [...this.shape]
+    const strides = [...this.strides]
+    if (this.ndim > 0) {
+      ;[shape[a], shape[b]] = [shape[b], shape[a]]
+      ;[strides[a], strides[b]] = [strides[b], strides[a]]
+    }
+    return this.restride(shape, strides)
+  }
+
+  /** The same numbers repeated along dimensions of size 1 and along new leading ones; -1 keeps a size. */
+  expand(shape: Shape, operation = 'expand'): NDArray {
+    const lead = shape.length - this.ndim
+    const refuse = (problem: string) => new ShapeError(operation, `${showShape(this.shape)} cannot be expanded to ${showShape(shape)}: ${problem}`, 'only sizes of 1 and new leading dimensions can grow; -1 keeps a size')
+    if (lead < 0) throw refuse('it has more dimensions')
+    const sizes = shape.map((size, d) => (size === -1 && d >= lead ? this.shape[d - lead] : size))
+    const strides = sizes.map((size, d) => {
+      if (!Number.isInteger(size) || size < 0) throw refuse(`${size} is no size for dimension ${d}`)
+      const old = d < lead ? 1 : this.shape[d - lead]
+      if (size !== old && old !== 1) throw refuse(`size ${old} cannot become ${size}`)
+      return d >= lead && size === old ? this.strides[d - lead] : 0
+    })
+    return this.restride(sizes, strides)
+  }
+
+  /** The same numbers under another shape without a copy, or null where their layout does not allow it. */
+  tryView(shape: Shape, operation = 'view'): NDArray | null {
+    const sizes = inferShape(operation, shape, this.shape)
+    if (sameShape(sizes, this.shape)) return this
+    const strides = viewStrides(this.shape, this.strides, sizes)
+    return strides && this.restride(sizes, strides)
+  }
+
+  reshape(shape: Shape): NDArray {
+    return this.tryView(shape, 'reshape') ?? this.copy().restride(inferShape('reshape', shape, this.shape), rowMajorStrides(inferShape('reshape', shape, this.shape)), 0)
+  }
+
+  unsqueeze(dim: number): NDArray {
+    const d = normalizeDim('unsqueeze', dim, this.ndim + 1)
+    const stride = d < this.ndim ? this.shape[d] * this.strides[d] : 1
+    return this.restride(this.shape.toSpliced(d, 0, 1), this.strides.toSpliced(d, 0, stride))
+  }
+
+  /** Without its dimensions of size 1, or without those of the given ones that are. */
+  squeeze(dims?: number | readonly number[]): NDArray {
+    const chosen = new Set(normalizeDims('squeeze', dims, this.ndim))
+    const kept = this.shape.map((_, d) => d).filter((d) => !(chosen.has(d) && this.shape[d] === 1))
+    return this.restride(kept.map((d) => this.shape[d]), kept.map((d) => this.strides[d]))
+  }
+
+  /** One range for each dimension; ranges must lie inside the shape. */
+  slice(ranges: readonly Range[]): NDArray {
+    const offset = ranges.reduce((sum, { start }, d) => sum + start * this.strides[d], this.offset)
+    return this.restride(ranges.map(({ size }) => size), ranges.map(({ step }, d) => step * this.strides[d]), offset)
+  }
+
+  /** `length` elements from `start` along `dim`. */
+  narrow(dim: number, start: number, length: number): NDArray {
+    const d = normalizeDim('narrow', dim, this.ndim)
+    if (this.ndim === 0) throw new IndexError('narrow', 'a scalar has no elements to choose from', 'unsqueeze it first')
+    const size = this.shape[d]
+    const first = start < 0 ? start + size : start
+    if (!Number.isInteger(first) || !Number.isInteger(length) || first < 0 || length < 0 || first + length > size)
+      throw new IndexError('narrow', `${length} elements from ${start} do not lie inside dimension ${d} of size ${size}`, `start and start + length must lie within 0 and ${size}`)
+    return this.slice(this.shape.map((all, i) => (i === d ? { start: first, size: length, step: 1 } : { start: 0, size: all, step: 1 })))
+  }
+
+  /** Element `index` along `dim`, without that dimension. */
+  select(dim: number, index: number): NDArray {
+    if (this.ndim === 0) throw new IndexError('select', 'a scalar has no dimension to select from', 'use item()')
+    const d = normalizeDim('select', dim, this.ndim)
+    const size = this.shape[d]
+    if (!Number.isInteger(index) || index < -size || index >= size)
+      throw new IndexError('select', `index ${index} is out of range for dimension ${d} of size ${size}`, size === 0 ? 'the dimension is empty' : `use a whole number from ${-size} to ${size - 1}`)
+    return this.restride(this.shape.toSpliced(d, 1), this.strides.toSpliced(d, 1), this.offset + (index < 0 ? index + size : index) * this.strides[d])
+  }
+}

@@ -1,0 +1,473 @@
+/**
+ * Random numbers: PyTorch's CPU generator, bit for bit. From the same seed, the same calls give the same numbers.
+ *
+ * The engine is the Mersenne Twister MT19937 (Matsumoto and Nishimura 1998). What is drawn from it follows PyTorch's kernels
+ * for AVX2 and AVX512: a * b + c is one fused multiply-add, written Math.fround(a * b + c), and every other float32 operation is
+ * rounded by itself. A double holds the product of two float32 exactly, so the sum is all that is rounded before fround.
+ */
+import { ShapeError, ValueError } from './errors.ts'
+
+const fround = Math.fround
+
+const WORDS = 624
+const SHIFT = 397
+const STATE_BYTES = 5056
+
+const TWO_32 = 2 ** 32
+const EPSILON_24 = 2 ** -24
+const EPSILON_53 = 2 ** -53
+const MAX_FLOAT32 = 2 ** 128 - 2 ** 104
+const TWO_PI_32 = fround(2 * Math.PI)
+
+/** The seed of a generator that was given none, as in torch.Generator(). */
+const DEFAULT_SEED = 67280421310721n
+
+/** A source of random numbers. Same as torch.Generator('cpu'); the fills write a dense tensor's numbers in memory order. */
+export class Generator {
+  #words = new Uint32Array(WORDS)
+  #next = 0
+  #seed = 0n
+  /** The second number of the last Box-Muller pair made in double precision, until it is asked for. */
+  #cachedNormal: number | undefined
+
+  constructor(seed: number | bigint = DEFAULT_SEED) {
+    this.manualSeed(seed)
+  }
+
+  /** Restarts the sequence from `seed`, a whole number in [-2^63, 2^64). Its low 32 bits alone choose the sequence. */
+  manualSeed(seed: number | bigint): this {
+    this.#seed = checkSeed(seed)
+    const words = this.#words
+    words[0] = Number(this.#seed & 0xffffffffn)
+    for (let i = 1; i < WORDS; i++) words[i] = Math.imul(1812433253, words[i - 1] ^ (words[i - 1] >>> 30)) + i
+    this.#next = 0
+    this.#cachedNormal = undefined
+    return this
+  }
+
+  /** The seed last set. As in torch, a negative one reads as 2^64 + seed; a bigint where a number would lose digits. */
+  initialSeed(): number | bigint {
+    const seed = Number(this.#seed)
+    return Number.isSafeInteger(seed) ? seed : this.#seed
+  }
+
+  /** Sets a seed of 53 bits from the system's entropy, and returns it. */
+  seed(): number {
+    const [high, low] = crypto.getRandomValues(new Uint32Array(2))
+    const seed = (high & 0x1fffff) * TWO_32 + low
+    this.manualSeed(seed)
+    return seed
+  }
+
+  /**
+   * A copy of everything that decides the coming numbers, in the layout of torch.get_rng_state() (5056 bytes, little-endian):
+   * u64 seed, i32 draws left, i32 seeded, u64 next, u64 words[624], f64 normal x, y, rho, i32 normal is valid, then zeros.
+   * PyTorch can continue from it, and the other way round. Only the cached normal (y) may differ, by one ulp of double.
+   */
+  getState(): Uint8Array {
+    const state = new Uint8Array(STATE_BYTES)
+    const view = new DataView(state.buffer)
+    view.setBigUint64(0, this.#seed, true)
+    view.setInt32(8, drawsLeft(this.#next), true)
+    view.setInt32(12, 1, true)
+    view.setUint32(16, this.#next, true)
+    for (let i = 0; i < WORDS; i++) view.setUint32(24 + 8 * i, this.#words[i], true)
+    if (this.#cachedNormal !== undefined) {
+      view.setFloat64(5024, this.#cachedNormal, true)
+      view.setInt32(5040, 1, true)
+    }
+    return state
+  }
+
+  /** Continues from a state of getState or torch.get_rng_state(). Throws on any other bytes, and then changes nothing. */
+  setState(state: Uint8Array): void {
+    if (state.length !== STATE_BYTES)
+      throw new ValueError('setState', `a state has ${STATE_BYTES} bytes, not ${state.length}`, 'pass what getState returned')
+    const view = new DataView(state.buffer, state.byteOffset, STATE_BYTES)
+    const next = view.getUint32(16, true)
+    const isCached = view.getInt32(5040, true)
+    const cached = view.getFloat64(5024, true)
+    const words = new Uint32Array(WORDS)
+    let overflow = view.getUint32(20, true)
+    for (let i = 0; i < WORDS; i++) {
+      words[i] = view.getUint32(24 + 8 * i, true)
+      overflow |= view.getUint32(28 + 8 * i, true)
+    }
+    const isEngine = view.getInt32(12, true) === 1 && next <= WORDS && view.getInt32(8, true) === drawsLeft(next) && overflow === 0
+    if (!isEngine || (isCached !== 0 && isCached !== 1) || !Number.isFinite(cached))
+      throw new ValueError('setState', 'these bytes are no state of a generator', 'pass what getState returned, unchanged')
+    this.#seed = view.getBigUint64(0, true)
+    this.#words = words
+    this.#next = next
+    this.#cachedNormal = isCached === 1 ? cached : undefined
+  }
+
+  /** The next 32 bits: a whole number in [0, 2^32). */
+  random(): number {
+    if (this.#next === 0 || this.#next === WORDS) this.#twist()
+    let y = this.#words[this.#next++]
+    y ^= y >>> 11
+    y ^= (y << 7) & 0x9d2c5680
+    y ^= (y << 15) & 0xefc60000
+    return (y ^ (y >>> 18)) >>> 0
+  }
+
+  /** The next 64 bits, the first draw above the second. */
+  random64(): bigint {
+    const high = this.random()
+    return (BigInt(high) << 32n) | BigInt(this.random())
+  }
+
+  /** Uniform in [low, high). One draw each. Same as Tensor.uniform_. */
+  uniform(out: Float32Array, low = 0, high = 1): void {
+    checkUniform(low, high)
+    const start = fround(low)
+    const range = fround(fround(high) - start)
+    for (let i = 0; i < out.length; i++) out[i] = this.#uniform24() * range + start
+  }
+
+  /** Normal. Same as Tensor.normal_ on a contiguous tensor: from 16 numbers on, in blocks of 16 in float32. */
+  normal(out: Float32Array, mean = 0, std = 1): void {
+    if (out.length < 16) return this.normalScalar(out, mean, std)
+    checkNormal(std)
+    for (let i = 0; i < out.length; i++) out[i] = this.#uniform24()
+    const whole = out.length - (out.length % 16)
+    for (let start = 0; start < whole; start += 16) boxMuller(out, start, fround(mean), fround(std))
+    if (whole === out.length) return
+    // The last 16 are drawn anew, over some that the whole blocks have made.
+    const tail = out.length - 16
+    for (let i = tail; i < out.length; i++) out[i] = this.#uniform24()
+    boxMuller(out, tail, fround(mean), fround(std))
+  }
+
+  /** Normal, one by one in double. Same as Tensor.normal_ on fewer than 16 numbers, or on a tensor of any size that is not contiguous. */
+  normalScalar(out: Float32Array, mean = 0, std = 1): void {
+    checkNormal(std)
+    for (let i = 0; i < out.length; i++) out[i] = this.#standardNormal() * std + mean
+  }
+
+  /** 1 with probability p, else 0. Two draws each. Same as Tensor.bernoulli_(p) of a build without MKL. */
+  bernoulli(out: Float32Array, p: number): void {
+    checkProbability('bernoulli', p)
+    for (let i = 0; i < out.length; i++) out[i] = this.#uniform53() < p ? 1 : 0
+  }
+
+  /** out[i] is 1 with probability probabilities[i], else 0. One draw each. Same as torch.bernoulli(probabilities). */
+  bernoulliEach(out: Float32Array, probabilities: Float32Array): void {
+    if (out.length !== probabilities.length)
+      throw new ShapeError('bernoulli', `${probabilities.length} probabilities for ${out.length} numbers`, 'give one probability for each number')
+    for (const p of probabilities) checkProbability('bernoulli', p)
+    for (let i = 0; i < out.length; i++) out[i] = this.#uniform24() < probabilities[i] ? 1 : 0
+  }
+
+  /** Whole numbers in [low, high), rounded to float32, which holds those up to 2^24 exactly. Same as torch.randint(low, high).float(). */
+  randint(out: Float32Array, low: number, high: number): void {
+    if (!Number.isSafeInteger(low) || !Number.isSafeInteger(high))
+      throw new ValueError('randint', `the bounds ${low} and ${high} are not both whole numbers within 2^53`, 'round them')
+    if (low >= high) throw new ValueError('randint', `low = ${low} is not less than high = ${high}`, 'the numbers are in [low, high): give low < high')
+    const range = high - low
+    if (range < TWO_32) for (let i = 0; i < out.length; i++) out[i] = (this.random() % range) + low
+    else {
+      const wideRange = BigInt(high) - BigInt(low)
+      for (let i = 0; i < out.length; i++) out[i] = Number((this.random64() % wideRange) + BigInt(low))
+    }
+  }
+
+  /** The numbers 0 to n - 1 in random order (Fisher and Yates), n - 1 draws. Same as torch.randperm(n). */
+  permutation(n: number): Uint32Array {
+    if (!Number.isInteger(n) || n < 0 || n >= TWO_32)
+      throw new ValueError('randperm', `n = ${n} is not a whole number of at least 0 and less than 2^32`, 'give the number of elements')
+    const order = new Uint32Array(n)
+    for (let i = 0; i < n; i++) order[i] = i
+    for (let i = 0; i < n - 1; i++) {
+      const j = i + (this.random() % (n - i))
+      const chosen = order[j]
+      order[j] = order[i]
+      order[i] = chosen
+    }
+    return order
+  }
+
+  /** Exponential with rate lambda: -log(1 - u) / lambda. Two draws each. Same as Tensor.exponential_. */
+  exponential(out: Float32Array, lambda = 1): void {
+    if (!(lambda >= 0)) throw new ValueError('exponential', `lambda = ${lambda} is not at least 0`, 'give a rate of at least 0')
+    for (let i = 0; i < out.length; i++) out[i] = (-1 / lambda) * Math.log(1 - this.#uniform53())
+  }
+
+  /** Uniform in [0, 1): the low 24 bits of a draw, exact in float32. */
+  #uniform24(): number {
+    return (this.random() & 0xffffff) * EPSILON_24
+  }
+
+  /** Uniform in [0, 1): the low 53 bits of 64, of which the first draw is the high half. */
+  #uniform53(): number {
+    const high = this.random() & 0x1fffff
+    return (high * TWO_32 + this.random()) * EPSILON_53
+  }
+
+  /** Box-Muller in double: one call makes two numbers, and the next call takes the second. */
+  #standardNormal(): number {
+    const cached = this.#cachedNormal
+    if (cached !== undefined) {
+      this.#cachedNormal = undefined
+      return cached
+    }
+    const angle = 2 * Math.PI * this.#uniform53()
+    const radius = Math.sqrt(-2 * Math.log1p(-this.#uniform53()))
+    this.#cachedNormal = radius * Math.sin(angle)
+    return radius * Math.cos(angle)
+  }
+
+  /** MT19937's recurrence: the next 624 words, in place. */
+  #twist(): void {
+    const words = this.#words
+    for (let i = 0; i < WORDS; i++) {
+      const y = (words[i] & 0x80000000) | (words[i + 1 < WORDS ? i + 1 : 0] & 0x7fffffff)
+      words[i] = words[i + SHIFT < WORDS ? i + SHIFT : i + SHIFT - WORDS] ^ (y >>> 1) ^ (-(y & 1) & 0x9908b0df)
+    }
+    this.#next = 0
+  }
+}
+
+/** The generator behind every draw that names no other. */
+export const defaultGenerator = new Generator()
+
+/** Seeds the default generator. Same as torch.manual_seed. */
+export function manualSeed(seed: number | bigint): Generator {
+  return defaultGenerator.manualSeed(seed)
+}
+
+/** The default generator's seed. Same as torch.initial_seed. */
+export function initialSeed(): number | bigint {
+  return defaultGenerator.initialSeed()
+}
+
+/** The default generator's state. Same as torch.get_rng_state. */
+export function getRngState(): Uint8Array {
+  return defaultGenerator.getState()
+}
+
+/** Sets the default generator's state. Same as torch.set_rng_state. */
+export function setRngState(state: Uint8Array): void {
+  defaultGenerator.setState(state)
+}
+
+/** PyTorch's own count of the draws before the next twist: 1 for a fresh seed, where the first draw twists. */
+function drawsLeft(next: number): number {
+  return next === 0 ? 1 : WORDS + 1 - next
+}
+
+function checkSeed(seed: number | bigint): bigint {
+  if (typeof seed === 'number' && !Number.isSafeInteger(seed))
+    throw new ValueError('manualSeed', `${seed} is not a whole number within 2^53`, 'give a whole number, or a bigint if it is larger')
+  const whole = BigInt(seed)
+  if (whole < -(2n ** 63n) || whole >= 2n ** 64n) throw new ValueError('manualSeed', `${seed} is not in [-2^63, 2^64)`, 'give a seed of at most 64 bits')
+  return BigInt.asUintN(64, whole)
+}
+
+function checkUniform(low: number, high: number): void {
+  if (!(Math.abs(low) <= MAX_FLOAT32 && Math.abs(high) <= MAX_FLOAT32))
+    throw new ValueError('uniform', `the bounds ${low} and ${high} are not both finite in float32`, 'give finite bounds')
+  if (low > high) throw new ValueError('uniform', `low = ${low} is greater than high = ${high}`, 'give low <= high')
+  if (high - low > MAX_FLOAT32) throw new ValueError('uniform', `the range from ${low} to ${high} is not finite in float32`, 'give closer bounds')
+}
+
+function checkNormal(std: number): void {
+  if (!(std >= 0)) throw new ValueError('normal', `std = ${std} is not at least 0`, 'give a standard deviation of at least 0')
+}
+
+function checkProbability(operation: string, p: number): void {
+  if (!(p >= 0 && p <= 1)) throw new ValueError(operation, `p = ${p} is not a probability`, 'give a number in [0, 1]')
+}
+
+/** Box-Muller in float32, in place: 16 uniforms, of which the first 8 give radii and the last 8 angles, become 16 normals. */
+function boxMuller(out: Float32Array, start: number, mean: number, std: number): void {
+  for (let i = start; i < start + 8; i++) {
+    const radius = fround(Math.sqrt(fround(-2 * logCephes(1 - out[i]))))
+    const angle = fround(TWO_PI_32 * out[i + 8])
+    const octant = (Math.trunc(fround(angle * fround(1.27323954473516))) + 1) & ~1
+    let x = fround(octant * -0.78515625 + angle)
+    x = fround(octant * fround(-2.4187564849853515625e-4) + x)
+    x = fround(octant * fround(-3.77489497744594108e-8) + x)
+    const square = fround(x * x)
+    const sine = sineCephes(x, square)
+    const cosine = cosineCephes(square)
+    const isSwapped = (octant & 2) !== 0
+    const sinAngle = isSwapped ? cosine : sine
+    const cosAngle = isSwapped ? sine : cosine
+    const sinSign = (octant & 4) !== 0 ? -1 : 1
+    const cosSign = ((octant + 2) & 4) !== 0 ? -1 : 1
+    out[i] = fround(radius * cosAngle * cosSign) * std + mean
+    out[i + 8] = fround(radius * sinAngle * sinSign) * std + mean
+  }
+}
+
+// The polynomials of the Cephes library for float32 (Moshier 1992), the ones PyTorch's vector kernels evaluate.
+
+function float32s(...values: number[]): Float64Array {
+  return Float64Array.from(values, fround)
+}
+
+const LOG_COEFFICIENTS = float32s(
+  7.0376836292e-2, -1.151461031e-1, 1.167699874e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
+)
+const [SIN_7, SIN_5, SIN_3] = [-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1].map(fround)
+const [COS_8, COS_6, COS_4] = [2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2].map(fround)
+const SQRT_HALF = fround(Math.SQRT1_2)
+const LN2_LOW = fround(-2.1219444e-4)
+
+const float = new Float32Array(1)
+const bits = new Int32Array(float.buffer)
+
+/** log(x) in float32, for normal x > 0: x = m · 2^e with m in [√½, √2), log(x) = log(m) + e · ln 2. */
+function logCephes(x: number): number {
+  float[0] = x
+  let exponent = (bits[0] >> 23) - 126
+  bits[0] = (bits[0] & 0x007fffff) | 0x3f000000
+  let m = float[0]
+  if (m < SQRT_HALF) {
+    exponent--
+    m += m
+  }
+  m = fround(m - 1)
+  const square = fround(m * m)
+  let y = LOG_COEFFICIENTS[0]
+  for (let i = 1; i < 9; i++) y = fround(y * m + LOG_COEFFICIENTS[i])
+  y = fround(y * m)
+  y = fround(y * square + fround(exponent * LN2_LOW))
+  y = fround(square * -0.5 + y)
+  return fround(exponent * 0.693359375 + fround(m + y))
+}
+
+/** sin(x) in float32 for |x| <= π/4, given x². */
+function sineCephes(x: number, square: number): number {
+  const y = fround(fround(SIN_7 * square + SIN_5) * square + SIN_3)
+  return fround(fround(y * square) * x + x)
+}
+
+/** cos(x) in float32 for |x| <= π/4, given x². */
+function cosineCephes(square: number): number {
+  const y = fround(fround(COS_8 * square + COS_6) * square + COS_4)
+  return fround(fround(fround(y * square) * square - fround(square * 0.5)) + 1)
+}
+
+/**
+ * The x with erf(x) = y, in float32: NaN outside [-1, 1], infinite at the ends. Same as torch.erfinv, to the last bit.
+ * A rational first guess, then two Newton steps. Near the ends erf is flat and its rounding decides the answer,
+ * so log, exp and erf are those of the C library below PyTorch (glibc before 2.41), rounding included.
+ */
+export function erfinv(y: number): number {
+  const target = fround(y)
+  const size = Math.abs(target)
+  if (!(size <= 1)) return NaN
+  if (size === 1) return target * Infinity
+  let x: number
+  if (size <= CENTRAL_RANGE) {
+    const z = fround(target * target)
+    x = fround(fround(target * horner(z, ERFINV_A)) / horner(z, ERFINV_B))
+  } else {
+    const z = fround(Math.sqrt(-logf(fround(fround(1 - size) / 2))))
+    x = fround((Math.sign(target) * horner(z, ERFINV_C)) / horner(z, ERFINV_D))
+  }
+  for (let step = 0; step < 2; step++) {
+    const slope = fround(TWO_OVER_SQRT_PI * expf(-fround(x * x)))
+    x = fround(x - fround(fround(erff(x) - target) / slope))
+  }
+  return x
+}
+
+/** A polynomial in z with fused multiply-adds; coefficients from the highest power down. */
+function horner(z: number, coefficients: Float64Array): number {
+  let y = coefficients[0]
+  for (let i = 1; i < coefficients.length; i++) y = fround(y * z + coefficients[i])
+  return y
+}
+
+const CENTRAL_RANGE = fround(0.7)
+const TWO_OVER_SQRT_PI = fround(2 / fround(Math.sqrt(Math.PI)))
+const ERFINV_A = float32s(-0.140543331, 0.914624893, -1.645349621, 0.886226899)
+const ERFINV_B = float32s(0.012229801, -0.329097515, 1.442710462, -2.118377725, 1)
+const ERFINV_C = float32s(1.641345311, 3.429567803, -1.624906493, -1.970840454)
+const ERFINV_D = float32s(1.6370678, 3.5438892, 1)
+
+/** 1 / c for the centres c of the 16 intervals of logf. */
+const LOGF_INVERSES = [
+  1.398907162146528, 1.3403141896637998, 1.286432210124115, 1.2367150214269895, 1.1906977166711752, 1.1479821020556429, 1.1082251448272158, 1.0711297413057381,
+  1.036437278977283, 1, 0.9492859795739057, 0.8951049428609004, 0.8476821620351103, 0.8050314851692001, 0.7664671008843108, 0.731428603316328,
+]
+const LOGF_LOGS = LOGF_INVERSES.map((inverse) => -Math.log(inverse))
+
+/** log(x) for normal float32 x > 0: log(x) = k ln 2 + log(c) + log(1 + r), a cubic in r, in double and rounded once. */
+function logf(x: number): number {
+  float[0] = x
+  const offset = bits[0] - 0x3f330000
+  const interval = (offset >> 19) & 15
+  bits[0] -= offset & 0xff800000
+  const r = float[0] * LOGF_INVERSES[interval] - 1
+  const square = r * r
+  const tail = -0.25089342214237154 * square + (0.333456765744066 * r - 0.4999997485802103)
+  return fround(tail * square + (LOGF_LOGS[interval] + (offset >> 23) * Math.LN2 + r))
+}
+
+/** 2^(k/32) for k from -2048 to 31. */
+const EXPF_POWERS = Float64Array.from({ length: 2080 }, (_, i) => 2 ** ((i - 2048) / 32))
+
+/** exp(x) for float32 x in [-44, 0.6]: 2^(k/32) times a cubic, in double and rounded once. */
+function expf(x: number): number {
+  const scaled = x * Math.LOG2E
+  const k = Math.round(scaled * 32)
+  const r = scaled - k / 32
+  return fround(((0.05550361559341535 * r + 0.2402284522445722) * (r * r) + (0.6931471806916203 * r + 1)) * EXPF_POWERS[2048 + k])
+}
+
+/**
+ * erf(x) in float32 for |x| < 5, more than erfinv needs: the rational approximations of fdlibm (Sun 1993), every operation rounded by
+ * itself. Above 1 / 0.35 fdlibm has another one, which changes no bit of erfinv.
+ */
+function erff(x: number): number {
+  const size = Math.abs(x)
+  if (size < 0.84375) {
+    if (size < 2 ** -28) {
+      const scale = size < 2 ** -119 ? 16 : 1 // keeps the product out of the subnormal numbers
+      return fround(fround(scale * x + fround(scale * ERFF_SMALL[0] * x)) / scale)
+    }
+    const square = fround(x * x)
+    const y = fround(polynomial(square, ERFF_SMALL) / polynomial(square, ERFF_SMALL_DIVISOR))
+    return fround(x + fround(x * y))
+  }
+  const sign = Math.sign(x)
+  if (size < 1.25) {
+    const s = fround(size - 1)
+    return sign * fround(ERFF_NEAR_ONE + fround(polynomial(s, ERFF_MIDDLE) / polynomial(s, ERFF_MIDDLE_DIVISOR)))
+  }
+  const s = fround(1 / fround(size * size))
+  const ratio = fround(polynomial(s, ERFF_TAIL) / polynomial(s, ERFF_TAIL_DIVISOR))
+  // exp(-x²) from the leading 12 bits of x, whose square is exact, and a correction.
+  float[0] = size
+  bits[0] &= 0xfffff000
+  const z = float[0]
+  const leading = expf(fround(fround(-z * z) - 0.5625))
+  const correction = expf(fround(fround(fround(z - size) * fround(z + size)) + ratio))
+  return sign * fround(1 - fround(fround(leading * correction) / size))
+}
+
+/** A polynomial in z, product and sum each rounded; coefficients from the constant up. */
+function polynomial(z: number, coefficients: Float64Array): number {
+  let y = coefficients[coefficients.length - 1]
+  for (let i = coefficients.length - 2; i >= 0; i--) y = fround(coefficients[i] + fround(z * y))
+  return y
+}
+
+const ERFF_NEAR_ONE = fround(0.84506291151)
+const ERFF_SMALL = float32s(1.2837916613e-1, -3.2504209876e-1, -2.8481749818e-2, -5.770270247e-3, -2.3763017452e-5)
+const ERFF_SMALL_DIVISOR = float32s(1, 3.9791721106e-1, 6.50222525e-2, 5.0813062117e-3, 1.3249473704e-4, -3.9602282413e-6)
+const ERFF_MIDDLE = float32s(
+  -2.3621185683e-3, 4.1485610604e-1, -3.7220788002e-1, 3.1834661961e-1, -1.1089469492e-1, 3.5478305072e-2, -2.1663755178e-3,
+)
+const ERFF_MIDDLE_DIVISOR = float32s(1, 1.0642088205e-1, 5.4039794207e-1, 7.1828655899e-2, 1.2617121637e-1, 1.3637083583e-2, 1.1984500103e-2)
+const ERFF_TAIL = float32s(
+  -9.8649440333e-3, -6.938585639e-1, -1.0558626175e1, -6.2375331879e1, -1.6239666748e2, -1.8460508728e2, -8.1287437439e1, -9.8143291473,
+)
+const ERFF_TAIL_DIVISOR = float32s(
+  1, 1.965127182e1, 1.3765776062e2, 4.3456588745e2, 6.4538726807e2, 4.2900814819e2, 1.0863500214e2, 6.5702495575, -6.0424413532e-2,
+)

@@ -1,0 +1,58 @@
+/** The windows of convolutions and poolings over pictures (N, C, H, W). */
+import { ShapeError, ValueError } from './errors.ts'
+import { kernels, type Windows } from './kernels/kernels.ts'
+import { NDArray } from './ndarray.ts'
+import { showShape, type Shape } from './shape.ts'
+
+/** A size for height and width: one number stands for both. */
+export type Pair = number | readonly [number, number] | readonly number[]
+
+export function pair(operation: string, name: string, value: Pair, least: number): [number, number] {
+  const [height, width = height] = typeof value === 'number' ? [value] : value
+  if (![height, width].every((v) => Number.isInteger(v) && v >= least) || (typeof value !== 'number' && value.length > 2))
+    throw new ValueError(operation, `${name} ${typeof value === 'number' ? value : showShape(value)} is not a number or pair of whole numbers of at least ${least}`, `give ${name} as a number or as [height, width]`)
+  return [height, width]
+}
+
+export interface WindowOptions {
+  readonly kernel: Pair
+  readonly stride?: Pair
+  readonly padding?: Pair
+  readonly dilation?: Pair
+  /** Round the number of windows up; a window may then hang over the edge, but must start inside. */
+  readonly ceilMode?: boolean
+}
+
+/** Lays windows over a picture of `shape` (N, C, H, W). */
+export function windowsOver(operation: string, shape: Shape, options: WindowOptions): Windows {
+  const kernel = pair(operation, 'kernelSize', options.kernel, 1)
+  const stride = pair(operation, 'stride', options.stride ?? options.kernel, 1)
+  const padding = pair(operation, 'padding', options.padding ?? 0, 0)
+  const dilation = pair(operation, 'dilation', options.dilation ?? 1, 1)
+  const count = (axis: 0 | 1) => {
+    const size = shape[2 + axis]
+    const span = dilation[axis] * (kernel[axis] - 1) + 1
+    const room = size + 2 * padding[axis] - span
+    if (room < 0)
+      throw new ShapeError(operation, `a kernel spanning ${span} does not fit into ${axis === 0 ? 'height' : 'width'} ${size} of ${showShape(shape)} padded by ${padding[axis]} on both sides`, 'use a smaller kernel or more padding')
+    if (!options.ceilMode) return Math.floor(room / stride[axis]) + 1
+    const windows = Math.ceil(room / stride[axis]) + 1
+    return (windows - 1) * stride[axis] >= size + padding[axis] ? windows - 1 : windows
+  }
+  return { kernel, stride, padding, dilation, output: [count(0), count(1)] }
+}
+
+/** (N, C, H, W) -> (N, Hout, Wout, C, kh, kw): every window's numbers; places outside the picture read `fill`. */
+export function unfold(x: NDArray, windows: Windows, fill = 0): NDArray {
+  const [N, C] = x.shape
+  const out = NDArray.empty([N, ...windows.output, C, ...windows.kernel])
+  kernels().unfold(out, x, windows, fill)
+  return out
+}
+
+/** The adjoint of unfold: sums windows (N, Hout, Wout, C, kh, kw) into a picture of `shape`. */
+export function fold(x: NDArray, shape: Shape, windows: Windows): NDArray {
+  const out = NDArray.empty(shape)
+  kernels().fold(out, x, windows)
+  return out
+}
