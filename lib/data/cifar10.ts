@@ -24,6 +24,8 @@ const PIXELS = 32 * 32
 const PICTURE = 3 * PIXELS
 const RECORD = 1 + PICTURE
 
+const FETCH = 'run `npm run data:cifar10`, which fetches the files that are missing or not whole'
+
 /** `images` holds (N, 3, 32, 32) numbers in row-major order, `labels` N class indices. */
 export interface LabelledPictures {
   images: Float32Array
@@ -91,19 +93,17 @@ function checkRecords(bytes: Uint8Array, file: string, records: number): void {
   throw new DataError('cifar10', `${file} ${problem}: ${bytes.length} bytes instead of ${expected}`, FETCH)
 }
 
-/** Decodes the first `records` records of `bytes` into the places of `pictures` from picture `first` on. */
-function decodeRecords(bytes: Uint8Array, file: string, records: number, pictures: LabelledPictures, first: number): void {
+/** Decodes the first `records` records of `bytes` into `images` and `labels` from picture `first` on. */
+function decodeRecords(bytes: Uint8Array, file: string, records: number, { images, labels }: LabelledPictures, first: number): void {
   for (let record = 0; record < records; record++) {
     const start = record * RECORD
     const label = bytes[start]
     if (label > 9) throw new DataError('cifar10', `${file} holds the label ${label} at picture ${record}, but labels go from 0 to 9`, FETCH)
-    pictures.labels[first + record] = label
+    labels[first + record] = label
     const to = (first + record) * PICTURE
-    for (let i = 0; i < PICTURE; i++) pictures.images[to + i] = bytes[start + 1 + i] / 255
+    for (let i = 0; i < PICTURE; i++) images[to + i] = bytes[start + 1 + i] / 255
   }
 }
-
-const FETCH = 'run `npm run data:cifar10`, which fetches the files that are missing or not whole'
 
 /** Reads a file at once. The module is asked for only here, so that the library loads where there are no files. */
 function readBytes(file: string): Uint8Array {

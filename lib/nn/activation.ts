@@ -1,0 +1,98 @@
+/** Layers without parameters: activations, dropout, and changes of shape. */
+import type { Tensor } from '../autograd/tensor.ts'
+import { checkProbability } from './functional/dropout.ts'
+import * as F from './functional/functional.ts'
+import { Module } from './module.ts'
+import { pythonFloat } from './repr.ts'
+
+export class ReLU extends Module {
+  forward(x: Tensor): Tensor {
+    return x.relu()
+  }
+}
+
+/** Gaussian error linear unit (Hendrycks, Gimpel 2016). */
+export class GELU extends Module {
+  readonly approximate: 'none' | 'tanh'
+  constructor({ approximate = 'none' }: { readonly approximate?: 'none' | 'tanh' } = {}) {
+    super()
+    this.approximate = approximate
+  }
+  forward(x: Tensor): Tensor {
+    return x.gelu({ approximate: this.approximate })
+  }
+  override extraRepr(): string {
+    return `approximate='${this.approximate}'`
+  }
+}
+
+export class SiLU extends Module {
+  forward(x: Tensor): Tensor {
+    return x.silu()
+  }
+}
+
+export class Tanh extends Module {
+  forward(x: Tensor): Tensor {
+    return x.tanh()
+  }
+}
+
+export class Sigmoid extends Module {
+  forward(x: Tensor): Tensor {
+    return x.sigmoid()
+  }
+}
+
+export class Softmax extends Module {
+  readonly dim: number
+  constructor(dim: number) {
+    super()
+    this.dim = dim
+  }
+  forward(x: Tensor): Tensor {
+    return x.softmax(this.dim)
+  }
+  override extraRepr(): string {
+    return `dim=${this.dim}`
+  }
+}
+
+/** In training, zeroes each element with probability p and scales the others by 1 / (1 − p); in evaluation, nothing. */
+export class Dropout extends Module {
+  readonly p: number
+  constructor(p = 0.5) {
+    super()
+    checkProbability('Dropout', p)
+    this.p = p
+  }
+  forward(x: Tensor): Tensor {
+    return F.dropout(x, this.p, { training: this.training })
+  }
+  override extraRepr(): string {
+    return `p=${pythonFloat(this.p)}, inplace=False`
+  }
+}
+
+export class Identity extends Module {
+  forward(x: Tensor): Tensor {
+    return x
+  }
+}
+
+/** Merges the dimensions from startDim to endDim into one; the batch stays by default. */
+export class Flatten extends Module {
+  readonly startDim: number
+  readonly endDim: number
+  constructor(startDim = 1, endDim = -1) {
+    super()
+    this.startDim = startDim
+    this.endDim = endDim
+  }
+  forward(x: Tensor): Tensor {
+    return x.flatten(this.startDim, this.endDim)
+  }
+  override extraRepr(): string {
+    return `start_dim=${this.startDim}, end_dim=${this.endDim}`
+  }
+}

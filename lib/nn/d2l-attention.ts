@@ -1,0 +1,90 @@
+/** Multi-head attention as the book «Dive into Deep Learning» (Zhang et al. 2023, section 11.5) builds it. */
+import { constant } from '../autograd/op.ts'
+import { choosing } from '../autograd/ops/where.ts'
+import type { Tensor } from '../autograd/tensor.ts'
+import { ShapeError, ValueError } from '../tensor/errors.ts'
+import { NDArray } from '../tensor/ndarray.ts'
+import { showShape } from '../tensor/shape.ts'
+import { Dropout } from './activation.ts'
+import { toIndices, type Indices } from './functional/indices.ts'
+import { checkSize, Linear } from './linear.ts'
+import { Module } from './module.ts'
+
+/** How many keys each query may look at: one number for each batch entry, or one for each of its queries. */
+export type ValidLens = Indices | null
+
+/**
+ * Softmax over the last dimension of scores (B, queries, keys) in which the keys from validLens on weigh nothing. Their
+ * scores become −1e6, not −∞, so a length of 0 gives equal weights.
+ */
+export function maskedSoftmax(scores: Tensor, validLens: ValidLens = null): Tensor {
+  if (validLens === null) return scores.softmax(-1)
+  const [B, queries, keys] = scores.shape
+  const lengths = toIndices(validLens)
+  const perEntry = lengths.ndim === 1 && lengths.numel() === B
+  const perQuery = lengths.ndim === 2 && lengths.shape[0] === B && lengths.shape[1] === queries
+  if (!perEntry && !perQuery)
+    throw new ShapeError('maskedSoftmax', `valid lengths of shape ${showShape(lengths.shape)} do not fit scores of shape ${showShape(scores.shape)}`, `give ${showShape([B])} or ${showShape([B, queries])}`)
+  const position = constant(NDArray.from(Float32Array.from({ length: keys }, (_, i) => i), [keys]))
+  const mask = position.lt(lengths.reshape([B, perEntry ? 1 : queries, 1]))
+  return choosing(mask, scores, -1e6).softmax(-1)
+}
+
+type AttentionArgs = [queries: Tensor, keys: Tensor, values: Tensor, validLens?: ValidLens]
+
+/** softmax(Q · Kᵀ / √d) · V. queries: (B, n, d), keys: (B, m, d), values: (B, m, v) -> (B, n, v). */
+export class DotProductAttention extends Module<AttentionArgs> {
+  readonly dropout: Dropout
+  /** The weights of the last call, (B, n, m), before dropout. */
+  attention_weights: Tensor | null = null
+
+  constructor(dropout: number) {
+    super()
+    this.dropout = new Dropout(dropout)
+  }
+  forward(queries: Tensor, keys: Tensor, values: Tensor, validLens: ValidLens = null): Tensor {
+    const scores = queries.bmm(keys.transpose(1, 2)).div(Math.sqrt(queries.shape[queries.ndim - 1]))
+    this.attention_weights = maskedSoftmax(scores, validLens)
+    return this.dropout(this.attention_weights).bmm(values)
+  }
+}
+
+/** Attention with several heads side by side. queries: (B, n, h), keys and values: (B, m, h) -> (B, n, h). Same as d2l.MultiHeadAttention. */
+export class MultiHeadAttention extends Module<AttentionArgs> {
+  readonly numHeads: number
+  readonly attention: DotProductAttention
+  readonly W_q: Linear
+  readonly W_k: Linear
+  readonly W_v: Linear
+  readonly W_o: Linear
+
+  constructor(numHiddens: number, numHeads: number, dropout: number, { bias = false }: { readonly bias?: boolean } = {}) {
+    super()
+    checkSize('MultiHeadAttention', 'numHiddens', numHiddens)
+    checkSize('MultiHeadAttention', 'numHeads', numHeads)
+    if (numHiddens % numHeads !== 0) throw new ValueError('MultiHeadAttention', `${numHeads} heads do not divide ${numHiddens} hidden units`, 'choose a number of heads that divides them')
+    this.numHeads = numHeads
+    this.attention = new DotProductAttention(dropout)
+    this.W_q = new Linear(numHiddens, numHiddens, { bias })
+    this.W_k = new Linear(numHiddens, numHiddens, { bias })
+    this.W_v = new Linear(numHiddens, numHiddens, { bias })
+    this.W_o = new Linear(numHiddens, numHiddens, { bias })
+  }
+  forward(queries: Tensor, keys: Tensor, values: Tensor, validLens: ValidLens = null): Tensor {
+    const lengths = validLens === null ? null : toIndices(validLens).repeatInterleave(this.numHeads, 0)
+    const heads = this.attention(this.splitHeads(this.W_q(queries)), this.splitHeads(this.W_k(keys)), this.splitHeads(this.W_v(values)), lengths)
+    return this.W_o(this.joinHeads(heads))
+  }
+  /** (B, n, heads · d) -> (B · heads, n, d) */
+  private splitHeads(x: Tensor): Tensor {
+    const [B, n, hiddens] = x.shape
+    const d = hiddens / this.numHeads
+    return x.reshape([B, n, this.numHeads, d]).permute([0, 2, 1, 3]).reshape([B * this.numHeads, n, d])
+  }
+  /** (B · heads, n, d) -> (B, n, heads · d) */
+  private joinHeads(x: Tensor): Tensor {
+    const [rows, n, d] = x.shape
+    const B = rows / this.numHeads
+    return x.reshape([B, this.numHeads, n, d]).permute([0, 2, 1, 3]).reshape([B, n, this.numHeads * d])
+  }
+}

@@ -1,0 +1,70 @@
+/** Convolutions of pictures, as matrix products over their windows. */
+import { named } from '../../autograd/op.ts'
+import { addmm } from '../../autograd/ops/matmul.ts'
+import { unfold } from '../../autograd/ops/windows.ts'
+import type { Tensor } from '../../autograd/tensor.ts'
+import { ShapeError, ValueError } from '../../tensor/errors.ts'
+import type { Windows } from '../../tensor/kernels/kernels.ts'
+import { numelOf, sameShape, showShape } from '../../tensor/shape.ts'
+import { windowsOver, type Pair } from '../../tensor/windows.ts'
+
+export interface ConvOptions {
+  readonly stride?: Pair
+  readonly padding?: Pair
+  readonly dilation?: Pair
+  /** Input and output channels are cut into so many groups that do not see each other. */
+  readonly groups?: number
+}
+
+/**
+ * A 2-D convolution. x: (N, Cin, H, W) or (Cin, H, W), weight: (Cout, Cin / groups, kh, kw), bias: (Cout,) -> (N, Cout, Hout, Wout).
+ * Same as torch.nn.functional.conv2d.
+ */
+export function conv2d(x: Tensor, weight: Tensor, bias: Tensor | null = null, { stride = 1, padding = 0, dilation = 1, groups = 1 }: ConvOptions = {}): Tensor {
+  if (x.ndim === 3) return conv2d(x.unsqueeze(0), weight, bias, { stride, padding, dilation, groups }).squeeze(0)
+  checkConv(x, weight, bias, groups)
+  const [outChannels, , ...kernel] = weight.shape
+  const windows = windowsOver('conv2d', x.shape, { kernel, stride, padding, dilation })
+  const patches = isTiling(windows, x) ? tiles(x, windows) : unfold([x], { windows, fill: 0 })
+  const y = groups === 1 ? wholeProduct(patches, weight, bias) : groupedProduct(patches, weight, bias, groups)
+  return named('ConvolutionBackward0', y.reshape([x.shape[0], ...windows.output, outChannels]).permute([0, 3, 1, 2]))
+}
+
+function checkConv(x: Tensor, weight: Tensor, bias: Tensor | null, groups: number): void {
+  if (x.ndim !== 4 || weight.ndim !== 4)
+    throw new ShapeError('conv2d', `an input of shape ${showShape(x.shape)} and a weight of shape ${showShape(weight.shape)} are not both of 4 dimensions`, 'give (N, C, H, W) and (Cout, Cin / groups, kh, kw)')
+  const [outChannels, channels] = weight.shape
+  if (!Number.isInteger(groups) || groups < 1 || outChannels % groups !== 0)
+    throw new ValueError('conv2d', `${groups} groups do not divide ${outChannels} output channels`, 'give a number of groups that divides both channels')
+  if (x.shape[1] !== channels * groups)
+    throw new ShapeError('conv2d', `an input of shape ${showShape(x.shape)} has ${x.shape[1]} channels, a weight of shape ${showShape(weight.shape)} in ${groups} groups takes ${channels * groups}`, 'the channels of the input must be the second size of the weight times groups')
+  if (bias && !sameShape(bias.shape, [outChannels]))
+    throw new ShapeError('conv2d', `a bias of shape ${showShape(bias.shape)} does not fit a weight of shape ${showShape(weight.shape)}`, `give a bias of shape (${outChannels},)`)
+}
+
+/** Whether the windows lie side by side and cover the picture, as in a patch embedding. */
+function isTiling({ kernel, stride, padding, dilation, output }: Windows, x: Tensor): boolean {
+  return [0, 1].every((axis) => stride[axis] === kernel[axis] && padding[axis] === 0 && dilation[axis] === 1 && output[axis] * kernel[axis] === x.shape[2 + axis])
+}
+
+/** (N, C, H, W) -> (N, Hout, Wout, C, kh, kw) by taking the picture's two axes apart. */
+function tiles(x: Tensor, { kernel, output }: Windows): Tensor {
+  return x.reshape([x.shape[0], x.shape[1], output[0], kernel[0], output[1], kernel[1]]).permute([0, 2, 4, 1, 3, 5])
+}
+
+/** Every window as a row, times the weight: one matrix product. */
+function wholeProduct(patches: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
+  const rows = patches.reshape([numelOf(patches.shape.slice(0, 3)), numelOf(patches.shape.slice(3))])
+  const columns = weight.reshape([weight.shape[0], rows.shape[1]])
+  return bias ? addmm([rows, columns, bias]) : rows.matmul(columns.transpose(0, 1))
+}
+
+/** A product for each group: (G, rows, Cin/G · kh · kw) · (G, Cin/G · kh · kw, Cout/G). */
+function groupedProduct(patches: Tensor, weight: Tensor, bias: Tensor | null, groups: number): Tensor {
+  const count = numelOf(patches.shape.slice(0, 3))
+  const inside = numelOf(weight.shape.slice(1))
+  const rows = patches.reshape([count, groups, inside]).permute([1, 0, 2])
+  const columns = weight.reshape([groups, weight.shape[0] / groups, inside]).transpose(1, 2)
+  const y = rows.matmul(columns).permute([1, 0, 2]).reshape([count, weight.shape[0]])
+  return bias ? y.add(bias) : y
+}

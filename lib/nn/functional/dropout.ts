@@ -1,0 +1,24 @@
+/** Dropout (Srivastava et al. 2014). */
+import { constant } from '../../autograd/op.ts'
+import type { Tensor } from '../../autograd/tensor.ts'
+import { ValueError } from '../../tensor/errors.ts'
+import { NDArray } from '../../tensor/ndarray.ts'
+import { defaultGenerator, type Generator } from '../../tensor/random.ts'
+
+/** Throws unless p is a probability. */
+export function checkProbability(operation: string, p: number): void {
+  if (!(p >= 0 && p <= 1)) throw new ValueError(operation, `p = ${p} is not a probability`, 'give a number in [0, 1]')
+}
+
+/** In training, zeroes each element with probability p and scales the others by 1 / (1 − p). Same draws as torch.nn.functional.dropout. */
+export function dropout(x: Tensor, p = 0.5, { training = true, generator = defaultGenerator }: { readonly training?: boolean; readonly generator?: Generator } = {}): Tensor {
+  checkProbability('dropout', p)
+  if (!training || p === 0 || x.numel() === 0) return x
+  if (p === 1) return x.mul(0)
+  const mask = NDArray.empty(x.shape)
+  const { data } = mask.storage
+  generator.bernoulli(data, 1 - p)
+  const scale = 1 / Math.fround(1 - p)
+  for (let i = 0; i < data.length; i++) data[i] *= scale
+  return x.mul(constant(mask))
+}

@@ -1,0 +1,38 @@
+/** Linear maps of the last dimension, and rows chosen from a table. */
+import { named } from '../../autograd/op.ts'
+import { checkedIndex, take } from '../../autograd/ops/indexing.ts'
+import { addmm } from '../../autograd/ops/matmul.ts'
+import type { Tensor } from '../../autograd/tensor.ts'
+import { ShapeError } from '../../tensor/errors.ts'
+import { normalizeDim, numelOf, sameShape, showShape } from '../../tensor/shape.ts'
+import { toIndices, type Indices } from './indices.ts'
+
+/** x · weightᵀ + bias. x: (..., in), weight: (out, in), bias: (out,) -> (..., out). Same as torch.nn.functional.linear. */
+export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
+  const [outFeatures, inFeatures] = weight.shape
+  if (weight.ndim !== 2 || x.ndim === 0 || x.shape[x.ndim - 1] !== inFeatures)
+    throw new ShapeError('linear', `an input of shape ${showShape(x.shape)} does not fit a weight of shape ${showShape(weight.shape)}`, 'the last size of the input must be the last size of the weight (out, in)')
+  if (bias && !sameShape(bias.shape, [outFeatures]))
+    throw new ShapeError('linear', `a bias of shape ${showShape(bias.shape)} does not fit a weight of shape ${showShape(weight.shape)}`, `give a bias of shape (${outFeatures},)`)
+  const rows = x.ndim === 2 ? x : x.reshape([numelOf(x.shape.slice(0, -1)), inFeatures])
+  const y = bias ? addmm([rows, weight, bias]) : named('MmBackward0', rows.matmul(weight.transpose(0, 1)))
+  return x.ndim === 2 ? y : named(bias ? 'ViewBackward0' : 'UnsafeViewBackward0', y.reshape([...x.shape.slice(0, -1), outFeatures]))
+}
+
+/** Rows of a table. index: (...), weight: (n, dim) -> (..., dim). The row `paddingIdx` gets no gradient. */
+export function embedding(index: Indices, weight: Tensor, { paddingIdx = null }: { readonly paddingIdx?: number | null } = {}): Tensor {
+  const indices = checkedIndex('embedding', toIndices(index), weight.shape[0], false)
+  const padding = paddingIdx === null ? null : normalizeDim('embedding', paddingIdx, weight.shape[0])
+  const rows = take([weight, indices])
+  if (padding === null) return named('EmbeddingBackward0', rows)
+  const isPadding = indices.eq(padding).unsqueeze(-1)
+  return named('EmbeddingBackward0', rows.mul(isPadding.logicalNot()).add(rows.detach().mul(isPadding)))
+}
+
+/** 1 at the index, 0 elsewhere. index: (...) -> (..., numClasses). */
+export function oneHot(index: Indices, numClasses = -1): Tensor {
+  const indices = toIndices(index)
+  const classes = numClasses === -1 ? Math.max(...indices.data) + 1 : numClasses
+  const checked = checkedIndex('oneHot', indices, classes, false)
+  return checked.unsqueeze(-1).eq(toIndices(Array.from({ length: classes }, (_, i) => i)))
+}

@@ -1,0 +1,114 @@
+/** Losses. */
+import { constant, named, scalar } from '../../autograd/op.ts'
+import { choosing } from '../../autograd/ops/where.ts'
+import { gather } from '../../autograd/ops/indexing.ts'
+import type { Tensor } from '../../autograd/tensor.ts'
+import { IndexError, ShapeError, ValueError } from '../../tensor/errors.ts'
+import { NDArray } from '../../tensor/ndarray.ts'
+import { sameShape, showShape } from '../../tensor/shape.ts'
+import { toIndices, type Indices } from './indices.ts'
+
+/** The mean over all terms, their sum, or each of them. */
+export type Reduction = 'mean' | 'sum' | 'none'
+
+export interface NLLOptions {
+  /** A weight for each class, (C,). */
+  readonly weight?: Tensor | null
+  /** Targets of this class count nothing. */
+  readonly ignoreIndex?: number
+  readonly reduction?: Reduction
+}
+
+export interface CrossEntropyOptions extends NLLOptions {
+  /** Share of the target that is spread evenly over all classes (Szegedy et al. 2016). */
+  readonly labelSmoothing?: number
+}
+
+function reduced(operation: string, terms: Tensor, reduction: Reduction): Tensor {
+  if (reduction === 'none') return terms
+  if (reduction === 'mean') return terms.mean()
+  if (reduction === 'sum') return terms.sum()
+  throw new ValueError(operation, `${String(reduction)} is no reduction`, "give 'mean', 'sum' or 'none'")
+}
+
+/**
+ * Cross entropy of unnormalised scores. input: (C,), (N, C) or (N, C, d...); target: class indices (), (N,) or (N, d...), or
+ * probabilities of input's shape. A scalar unless reduction is 'none'. Same as torch.nn.functional.cross_entropy.
+ */
+export function crossEntropy(input: Tensor, target: Indices, { labelSmoothing = 0, ...options }: CrossEntropyOptions = {}): Tensor {
+  if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) throw new ValueError('crossEntropy', `a label smoothing of ${labelSmoothing} is not in [0, 1]`, 'give a number from 0 to 1')
+  const targets = toIndices(target)
+  const classDim = input.ndim === 1 ? 0 : 1
+  if (input.ndim === 0) throw new ShapeError('crossEntropy', 'a scalar has no classes', 'give scores of shape (C,), (N, C) or (N, C, ...)')
+  if (sameShape(input.shape, targets.shape)) return softCrossEntropy(input, targets, classDim, labelSmoothing, options)
+  const logProbs = input.logSoftmax(classDim)
+  return nllWithSmoothing('crossEntropy', logProbs, targets, labelSmoothing, options)
+}
+
+/** − Σ target · log softmax(input) over the classes, for targets that are probabilities. */
+function softCrossEntropy(input: Tensor, target: Tensor, classDim: number, labelSmoothing: number, { weight, reduction = 'mean' }: NLLOptions): Tensor {
+  const classes = input.shape[classDim]
+  const smoothed = labelSmoothing === 0 ? target : target.mul(1 - labelSmoothing).add(labelSmoothing / classes)
+  const logProbs = input.logSoftmax(classDim)
+  const weighted = weight ? logProbs.mul(alongClasses(weight, input, classDim)) : logProbs
+  const terms = weighted.mul(smoothed).sum(classDim).neg()
+  return named('DivBackward1', reduction === 'mean' ? terms.sum().div(Math.max(1, input.numel() / classes)) : reduced('crossEntropy', terms, reduction))
+}
+
+/** A vector over the classes, shaped to broadcast against the scores. */
+function alongClasses(weight: Tensor, input: Tensor, classDim: number): Tensor {
+  return weight.reshape(input.shape.map((size, d) => (d === classDim ? size : 1)))
+}
+
+/** The negative log likelihood of class indices given log probabilities. Shapes as in crossEntropy. Same as torch.nn.functional.nll_loss. */
+export function nllLoss(input: Tensor, target: Indices, options: NLLOptions = {}): Tensor {
+  return nllWithSmoothing('nllLoss', input, toIndices(target), 0, options)
+}
+
+function nllWithSmoothing(operation: string, logProbs: Tensor, target: Tensor, labelSmoothing: number, { weight = null, ignoreIndex = -100, reduction = 'mean' }: NLLOptions): Tensor {
+  const classDim = logProbs.ndim === 1 ? 0 : 1
+  const classes = logProbs.shape[classDim]
+  const expected = logProbs.shape.toSpliced(classDim, 1)
+  if (!sameShape(target.shape, expected))
+    throw new ShapeError(operation, `an input of shape ${showShape(logProbs.shape)} and a target of shape ${showShape(target.shape)} do not fit`, `give class indices of shape ${showShape(expected)}, or probabilities of shape ${showShape(logProbs.shape)}`)
+  if (weight && !sameShape(weight.shape, [classes])) throw new ShapeError(operation, `a weight of shape ${showShape(weight.shape)} was given for ${classes} classes`, `give a weight of shape (${classes},)`)
+  const { index, counted } = checkLabels(operation, target, classes, ignoreIndex)
+  const weights = weight ? gather([weight, index.reshape([-1])], 0).reshape(index.shape).mul(counted) : counted
+  const chosen = gather([logProbs, index.unsqueeze(classDim)], classDim).squeeze(classDim)
+  const masked = (terms: Tensor, factors: Tensor) => choosing(counted, terms.mul(factors), 0).neg()
+  const terms = masked(chosen, weights)
+  const total = weights.sum()
+  const nll = reduction === 'mean' ? terms.sum().div(total) : reduced(operation, terms, reduction)
+  if (labelSmoothing === 0) return named('NllLossBackward0', nll)
+  const spread = masked((weight ? logProbs.mul(alongClasses(weight, logProbs, classDim)) : logProbs).sum(classDim), scalar(1))
+  const smooth = reduction === 'mean' ? spread.sum().div(total) : reduced(operation, spread, reduction)
+  return nll.mul(1 - labelSmoothing).add(smooth.mul(labelSmoothing / classes))
+}
+
+/** Labels with the ignored ones replaced by 0, and 1 where a label counts. Throws on labels out of range. */
+function checkLabels(operation: string, target: Tensor, classes: number, ignoreIndex: number): { index: Tensor; counted: Tensor } {
+  const labels = target.data
+  const index = new Float32Array(labels.length)
+  const counted = new Float32Array(labels.length)
+  labels.forEach((label, i) => {
+    if (label === ignoreIndex) return
+    if (!(Number.isInteger(label) && label >= 0 && label < classes))
+      throw new IndexError(operation, `label ${label} at position ${i} is out of range for ${classes} classes`, `labels are whole numbers from 0 to ${classes - 1}, or ignoreIndex = ${ignoreIndex}`)
+    index[i] = label
+    counted[i] = 1
+  })
+  return { index: constant(NDArray.from(index, target.shape, 'int64')), counted: constant(NDArray.from(counted, target.shape)) }
+}
+
+/** Both operands stretched to one shape; where they differ, a likely mistake is refused as PyTorch refuses it: only if they do not broadcast. */
+const difference = (a: Tensor, b: Tensor) => a.sub(b)
+
+/** (input − target)². Same as torch.nn.functional.mse_loss. */
+export function mseLoss(input: Tensor, target: Tensor, { reduction = 'mean' }: { readonly reduction?: Reduction } = {}): Tensor {
+  return named('MseLossBackward0', reduced('mseLoss', difference(input, target).pow(2), reduction))
+}
+
+/** |input − target|. Same as torch.nn.functional.l1_loss. */
+export function l1Loss(input: Tensor, target: Tensor, { reduction = 'mean' }: { readonly reduction?: Reduction } = {}): Tensor {
+  return reduced('l1Loss', difference(input, target).abs(), reduction)
+}

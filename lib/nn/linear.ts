@@ -1,0 +1,41 @@
+/** Layers that map the last dimension linearly. */
+import { zeros } from '../autograd/creation.ts'
+import type { Tensor } from '../autograd/tensor.ts'
+import { ValueError } from '../tensor/errors.ts'
+import * as F from './functional/functional.ts'
+import { kaimingUniform_, uniform_ } from './init.ts'
+import { Module } from './module.ts'
+import { Parameter } from './parameter.ts'
+import { pythonBool } from './repr.ts'
+
+/** Throws unless `size` is a whole number of at least `least`. */
+export function checkSize(operation: string, name: string, size: number, least = 1): void {
+  if (!Number.isInteger(size) || size < least) throw new ValueError(operation, `${name} = ${size} is not a whole number of at least ${least}`, `give ${name} as a whole number`)
+}
+
+/** y = x · weightᵀ + bias. x: (..., in) -> (..., out). Same as torch.nn.Linear. */
+export class Linear extends Module {
+  readonly inFeatures: number
+  readonly outFeatures: number
+  readonly weight: Parameter
+  readonly bias: Parameter | null
+
+  constructor(inFeatures: number, outFeatures: number, { bias = true }: { readonly bias?: boolean } = {}) {
+    super()
+    checkSize('Linear', 'inFeatures', inFeatures, 0)
+    checkSize('Linear', 'outFeatures', outFeatures, 0)
+    this.inFeatures = inFeatures
+    this.outFeatures = outFeatures
+    this.weight = new Parameter(zeros([outFeatures, inFeatures]))
+    this.bias = bias ? new Parameter(zeros([outFeatures])) : null
+    kaimingUniform_(this.weight, { a: Math.sqrt(5) })
+    const bound = inFeatures > 0 ? 1 / Math.sqrt(inFeatures) : 0
+    if (this.bias) uniform_(this.bias, -bound, bound)
+  }
+  forward(x: Tensor): Tensor {
+    return F.linear(x, this.weight, this.bias)
+  }
+  override extraRepr(): string {
+    return `in_features=${this.inFeatures}, out_features=${this.outFeatures}, bias=${pythonBool(this.bias !== null)}`
+  }
+}

@@ -1,0 +1,55 @@
+/** Losses as modules: called with predictions and targets. */
+import type { Tensor } from '../autograd/tensor.ts'
+import * as F from './functional/functional.ts'
+import type { Indices } from './functional/indices.ts'
+import { Module } from './module.ts'
+
+/** Cross entropy of unnormalised scores (N, C) and class indices (N,) or probabilities (N, C). Same as torch.nn.CrossEntropyLoss. */
+export class CrossEntropyLoss extends Module<[input: Tensor, target: Indices]> {
+  readonly #options: F.CrossEntropyOptions
+  constructor(options: F.CrossEntropyOptions = {}) {
+    super()
+    this.#options = options
+    if (options.weight) this.registerBuffer('weight', options.weight)
+  }
+  forward(input: Tensor, target: Indices): Tensor {
+    return F.crossEntropy(input, target, this.#options)
+  }
+}
+
+/** Negative log likelihood of class indices given log probabilities. Same as torch.nn.NLLLoss. */
+export class NLLLoss extends Module<[input: Tensor, target: Indices]> {
+  readonly #options: F.NLLOptions
+  constructor(options: F.NLLOptions = {}) {
+    super()
+    this.#options = options
+    if (options.weight) this.registerBuffer('weight', options.weight)
+  }
+  forward(input: Tensor, target: Indices): Tensor {
+    return F.nllLoss(input, target, this.#options)
+  }
+}
+
+/** Squared differences. Same as torch.nn.MSELoss. */
+export class MSELoss extends Module<[input: Tensor, target: Tensor]> {
+  readonly reduction: F.Reduction
+  constructor({ reduction = 'mean' }: { readonly reduction?: F.Reduction } = {}) {
+    super()
+    this.reduction = reduction
+  }
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.mseLoss(input, target, { reduction: this.reduction })
+  }
+}
+
+/** Absolute differences. Same as torch.nn.L1Loss. */
+export class L1Loss extends Module<[input: Tensor, target: Tensor]> {
+  readonly reduction: F.Reduction
+  constructor({ reduction = 'mean' }: { readonly reduction?: F.Reduction } = {}) {
+    super()
+    this.reduction = reduction
+  }
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.l1Loss(input, target, { reduction: this.reduction })
+  }
+}

@@ -1,0 +1,219 @@
+/**
+ * Module: the base of every layer and model.
+ *
+ * Submodules, parameters and buffers are plain properties, found by walking the module in the order of their definition.
+ * A module is callable: `layer(x)` runs its hooks and `forward`.
+ */
+import { noGrad } from '../autograd/grad-mode.ts'
+import { Tensor } from '../autograd/tensor.ts'
+import { StateDictError, ValueError } from '../tensor/errors.ts'
+import { sameShape, showShape } from '../tensor/shape.ts'
+import { Parameter } from './parameter.ts'
+
+/** PyTorch's keys with their tensors: 'blocks.0.norm1.weight'. */
+export type StateDict = Record<string, Tensor>
+
+/** Makes `new` return a function whose prototype is the class: what lets a module be called. */
+abstract class Callable {
+  constructor() {
+    const self = (...args: unknown[]): unknown => (self as unknown as Callable).run(args)
+    Object.setPrototypeOf(self, new.target.prototype)
+    // A function's own properties would hide, and protect, properties of these names in a module.
+    Reflect.deleteProperty(self, 'name')
+    Reflect.deleteProperty(self, 'length')
+    return self as unknown as this
+  }
+  protected abstract run(args: unknown[]): unknown
+}
+
+/** Any module, whatever it is called with: a tree of parameters, buffers and submodules. */
+export abstract class AnyModule extends Callable {
+  /** Whether dropout drops and batch norm measures; set by train() and eval(). */
+  training = true
+  /** Names of the properties that are buffers, and whether they are saved. */
+  readonly #buffers = new Map<string, boolean>()
+
+  // ---- what it is made of
+
+  /** Makes the property `name` a buffer: a tensor that is saved with the module but not trained. */
+  registerBuffer(name: string, tensor: Tensor | null, { persistent = true }: { readonly persistent?: boolean } = {}): void {
+    this.#buffers.set(this.#checkName(name), persistent)
+    Reflect.set(this, name, tensor)
+  }
+  registerParameter(name: string, parameter: Parameter | null): void {
+    Reflect.set(this, this.#checkName(name), parameter)
+  }
+  /** Makes `module` the property `name`, as `this.name = module` does where the name is known beforehand. */
+  addModule(name: string, module: AnyModule): void {
+    Reflect.set(this, this.#checkName(name), module)
+  }
+  #checkName(name: string): string {
+    if (name === '' || name.includes('.')) throw new ValueError(this.constructor.name, `'${name}' cannot be the name of a submodule, parameter or buffer`, 'give a name without dots')
+    if (name in this && !(Object.hasOwn(this, name) && isOwnPart(Reflect.get(this, name))))
+      throw new ValueError(this.constructor.name, `it has a property '${name}' already`, 'choose another name')
+    return name
+  }
+
+  *namedChildren(): Generator<[string, AnyModule]> {
+    const seen = new Set<AnyModule>()
+    for (const [name, value] of Object.entries(this))
+      if (value instanceof AnyModule && !seen.has(value)) {
+        seen.add(value)
+        yield [name, value]
+      }
+  }
+  *children(): Generator<AnyModule> {
+    for (const [, child] of this.namedChildren()) yield child
+  }
+  /** This module, named '', and all below it; a shared one once. */
+  *namedModules(prefix = '', seen: Set<AnyModule> = new Set()): Generator<[string, AnyModule]> {
+    if (seen.has(this)) return
+    seen.add(this)
+    yield [prefix, this]
+    for (const [name, child] of this.namedChildren()) yield* child.namedModules(join(prefix, name), seen)
+  }
+  *modules(): Generator<AnyModule> {
+    for (const [, module] of this.namedModules()) yield module
+  }
+  /** Parameters with their PyTorch names; a shared one once, under its first name. */
+  *namedParameters(): Generator<[string, Parameter]> {
+    const seen = new Set<Parameter>()
+    for (const [prefix, module] of this.namedModules())
+      for (const [name, value] of Object.entries(module))
+        if (value instanceof Parameter && !seen.has(value)) {
+          seen.add(value)
+          yield [join(prefix, name), value]
+        }
+  }
+  *parameters(): Generator<Parameter> {
+    for (const [, parameter] of this.namedParameters()) yield parameter
+  }
+  *namedBuffers(): Generator<[string, Tensor]> {
+    for (const [prefix, module] of this.namedModules()) for (const [name, buffer] of module.ownBuffers()) yield [join(prefix, name), buffer]
+  }
+  *buffers(): Generator<Tensor> {
+    for (const [, buffer] of this.namedBuffers()) yield buffer
+  }
+  /** The buffers of this module alone. */
+  *ownBuffers({ persistentOnly = false }: { readonly persistentOnly?: boolean } = {}): Generator<[string, Tensor]> {
+    for (const [name, persistent] of this.#buffers) {
+      const buffer: unknown = Reflect.get(this, name)
+      if (buffer instanceof Tensor && (persistent || !persistentOnly)) yield [name, buffer]
+    }
+  }
+
+  // ---- state
+
+  /** All parameters and saved buffers by their PyTorch keys, detached, sharing their numbers. */
+  stateDict(prefix = ''): StateDict {
+    const state: StateDict = {}
+    for (const [name, value] of Object.entries(this)) if (value instanceof Parameter) state[join(prefix, name)] = value.detach()
+    for (const [name, buffer] of this.ownBuffers({ persistentOnly: true })) state[join(prefix, name)] = buffer.detach()
+    for (const [name, value] of Object.entries(this)) if (value instanceof AnyModule) Object.assign(state, value.stateDict(join(prefix, name)))
+    return state
+  }
+
+  /**
+   * Copies the numbers of `state` into the parameters and buffers of the same names. Keys that are missing or unexpected are an
+   * error unless `strict` is false; wrong shapes always are. Nothing is changed by a call that throws.
+   */
+  loadStateDict(state: Readonly<StateDict>, { strict = true }: { readonly strict?: boolean } = {}): { missingKeys: string[]; unexpectedKeys: string[] } {
+    const own = this.stateDict()
+    const missingKeys = Object.keys(own).filter((key) => !Object.hasOwn(state, key))
+    const unexpectedKeys = Object.keys(state).filter((key) => !Object.hasOwn(own, key))
+    const common = Object.keys(own).filter((key) => Object.hasOwn(state, key))
+    const problems: string[] = []
+    if (strict && missingKeys.length > 0) problems.push(`missing keys: ${missingKeys.join(', ')}`)
+    if (strict && unexpectedKeys.length > 0) problems.push(`unexpected keys: ${unexpectedKeys.join(', ')}`)
+    for (const key of common) {
+      if (!(state[key] instanceof Tensor)) problems.push(`${key} is no tensor`)
+      else if (!sameShape(own[key].shape, state[key].shape)) problems.push(`${key} has shape ${showShape(state[key].shape)} in the state dict and ${showShape(own[key].shape)} in the model`)
+    }
+    if (problems.length > 0)
+      throw new StateDictError(`${this.constructor.name}.loadStateDict`, problems.join('; '), 'load the state of a model built with the same arguments, or pass { strict: false } to ignore missing and unexpected keys')
+    noGrad(() => common.forEach((key) => own[key].copy_(state[key])))
+    return { missingKeys, unexpectedKeys }
+  }
+
+  // ---- for all modules and parameters in it
+
+  train(mode = true): this {
+    for (const module of this.modules()) module.training = mode
+    return this
+  }
+  eval(): this {
+    return this.train(false)
+  }
+  /** Calls `fn` with every module below this one, inner ones first, then with this one. */
+  apply(fn: (module: AnyModule) => void): this {
+    for (const child of this.children()) child.apply(fn)
+    fn(this)
+    return this
+  }
+  requiresGrad_(value = true): this {
+    for (const parameter of this.parameters()) parameter.requiresGrad_(value)
+    return this
+  }
+  /** Forgets the gradients of all parameters. */
+  zeroGrad(): void {
+    for (const parameter of this.parameters()) parameter.grad = null
+  }
+
+  // ---- printing
+
+  /** What stands between the brackets when the module is printed: 'in_features=3, out_features=4, bias=True'. */
+  extraRepr(): string {
+    return ''
+  }
+  /** As print() shows it in PyTorch. */
+  override toString(): string {
+    const indent = (text: string) => text.replaceAll('\n', '\n  ')
+    const children = Object.entries(this).filter(([, value]) => value instanceof AnyModule).map(([name, child]) => `(${name}): ${indent(String(child))}`)
+    const extra = this.extraRepr()
+    if (children.length === 0) return `${this.constructor.name}(${extra})`
+    return `${this.constructor.name}(\n  ${[...(extra ? [extra] : []), ...children].join('\n  ')}\n)`
+  }
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString()
+  }
+}
+
+export type ForwardHook<Args extends unknown[], Result> = (module: AnyModule, args: Args, output: Result) => Result | void
+export type ForwardPreHook<Args extends unknown[]> = (module: AnyModule, args: Args) => Args | void
+
+/** Typed by what it is called with and returns: a tensor each, unless said otherwise. */
+export interface Module<Args extends unknown[] = [x: Tensor], Result = Tensor> {
+  (...args: Args): Result
+}
+
+export abstract class Module<Args extends unknown[] = [x: Tensor], Result = Tensor> extends AnyModule {
+  readonly #hooks = new Set<ForwardHook<Args, Result>>()
+  readonly #preHooks = new Set<ForwardPreHook<Args>>()
+
+  /** What the module computes. Call the module itself, not this, so that hooks run. */
+  abstract forward(...args: Args): Result
+
+  /** What a call does: hooks and forward. */
+  protected override run(args: Args): Result {
+    let given = args
+    for (const hook of this.#preHooks) given = hook(this, given) ?? given
+    let output = this.forward(...given)
+    for (const hook of this.#hooks) output = hook(this, given, output) ?? output
+    return output
+  }
+
+  /** Calls `hook(module, args, output)` after every forward; what it returns replaces the output. */
+  registerForwardHook(hook: ForwardHook<Args, Result>): { remove(): void } {
+    this.#hooks.add(hook)
+    return { remove: () => void this.#hooks.delete(hook) }
+  }
+  /** Calls `hook(module, args)` before every forward; what it returns replaces the arguments. */
+  registerForwardPreHook(hook: ForwardPreHook<Args>): { remove(): void } {
+    this.#preHooks.add(hook)
+    return { remove: () => void this.#preHooks.delete(hook) }
+  }
+}
+
+const join = (prefix: string, name: string) => (prefix === '' ? name : `${prefix}.${name}`)
+
+const isOwnPart = (value: unknown) => value === null || value === undefined || value instanceof Tensor || value instanceof AnyModule

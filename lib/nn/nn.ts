@@ -1,0 +1,13 @@
+/** What `nn` offers. */
+export { Dropout, Flatten, GELU, Identity, ReLU, Sigmoid, SiLU, Softmax, Tanh } from './activation.ts'
+export { ModuleList, Sequential } from './containers.ts'
+export { Conv2d } from './convolution.ts'
+export { DotProductAttention, maskedSoftmax, MultiHeadAttention, type ValidLens } from './d2l-attention.ts'
+export * as functional from './functional/functional.ts'
+export * as init from './init.ts'
+export { Linear } from './linear.ts'
+export { CrossEntropyLoss, L1Loss, MSELoss, NLLLoss } from './loss.ts'
+export { AnyModule, Module, type ForwardHook, type ForwardPreHook, type StateDict } from './module.ts'
+export { BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm } from './normalization.ts'
+export { Parameter } from './parameter.ts'
+export { MaxPool2d } from './pooling.ts'

@@ -1,0 +1,127 @@
+/** Normalisation layers. */
+import { ones, zeros } from '../autograd/creation.ts'
+import type { Tensor } from '../autograd/tensor.ts'
+import { ShapeError } from '../tensor/errors.ts'
+import { showShape, type Shape } from '../tensor/shape.ts'
+import * as F from './functional/functional.ts'
+import { checkSize } from './linear.ts'
+import { Module } from './module.ts'
+import { Parameter } from './parameter.ts'
+import { pythonBool, pythonFloat, pythonSize } from './repr.ts'
+
+/** Normalises over the last dimensions (Ba, Kiros, Hinton 2016). x: (..., shape) -> the same. Same as torch.nn.LayerNorm. */
+export class LayerNorm extends Module {
+  readonly normalizedShape: Shape
+  readonly eps: number
+  readonly elementwiseAffine: boolean
+  readonly weight: Parameter | null
+  readonly bias: Parameter | null
+
+  constructor(normalizedShape: number | Shape, { eps = 1e-5, elementwiseAffine = true, bias = true }: { readonly eps?: number; readonly elementwiseAffine?: boolean; readonly bias?: boolean } = {}) {
+    super()
+    this.normalizedShape = typeof normalizedShape === 'number' ? [normalizedShape] : [...normalizedShape]
+    this.normalizedShape.forEach((size) => checkSize('LayerNorm', 'normalizedShape', size))
+    this.eps = eps
+    this.elementwiseAffine = elementwiseAffine
+    this.weight = elementwiseAffine ? new Parameter(ones(this.normalizedShape)) : null
+    this.bias = elementwiseAffine && bias ? new Parameter(zeros(this.normalizedShape)) : null
+  }
+  forward(x: Tensor): Tensor {
+    return F.layerNorm(x, this.normalizedShape, this)
+  }
+  override extraRepr(): string {
+    return `${pythonSize(this.normalizedShape)}, eps=${pythonFloat(this.eps)}, elementwise_affine=${pythonBool(this.elementwiseAffine)}`
+  }
+}
+
+export interface BatchNormLayerOptions {
+  readonly eps?: number
+  /** Share of a batch in the running statistics; null averages over all batches. */
+  readonly momentum?: number | null
+  readonly affine?: boolean
+  readonly trackRunningStats?: boolean
+}
+
+/** What batch norms of any number of dimensions share (Ioffe, Szegedy 2015). */
+abstract class BatchNorm extends Module {
+  readonly numFeatures: number
+  readonly eps: number
+  readonly momentum: number | null
+  readonly affine: boolean
+  readonly trackRunningStats: boolean
+  readonly weight: Parameter | null
+  readonly bias: Parameter | null
+  declare running_mean: Tensor | null
+  declare running_var: Tensor | null
+  declare num_batches_tracked: Tensor | null
+
+  constructor(numFeatures: number, { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true }: BatchNormLayerOptions = {}) {
+    super()
+    checkSize(this.constructor.name, 'numFeatures', numFeatures)
+    this.numFeatures = numFeatures
+    this.eps = eps
+    this.momentum = momentum
+    this.affine = affine
+    this.trackRunningStats = trackRunningStats
+    this.weight = affine ? new Parameter(ones([numFeatures])) : null
+    this.bias = affine ? new Parameter(zeros([numFeatures])) : null
+    this.registerBuffer('running_mean', trackRunningStats ? zeros([numFeatures]) : null)
+    this.registerBuffer('running_var', trackRunningStats ? ones([numFeatures]) : null)
+    this.registerBuffer('num_batches_tracked', trackRunningStats ? zeros([], { dtype: 'int64' }) : null)
+  }
+  protected abstract accepts(ndim: number): boolean
+
+  forward(x: Tensor): Tensor {
+    if (!this.accepts(x.ndim)) throw new ShapeError(this.constructor.name, `an input of shape ${showShape(x.shape)} has ${x.ndim} dimensions`, 'give (N, C, H, W) to BatchNorm2d, (N, C) or (N, C, L) to BatchNorm1d')
+    const training = this.training || !this.running_mean
+    if (this.training) this.num_batches_tracked?.add_(1)
+    const momentum = this.momentum ?? (this.training && this.num_batches_tracked ? 1 / this.num_batches_tracked.item() : 0)
+    return F.batchNorm(x, this.running_mean, this.running_var, { weight: this.weight, bias: this.bias, training, momentum, eps: this.eps })
+  }
+  override extraRepr(): string {
+    const momentum = this.momentum === null ? 'None' : pythonFloat(this.momentum)
+    return `${this.numFeatures}, eps=${pythonFloat(this.eps)}, momentum=${momentum}, affine=${pythonBool(this.affine)}, track_running_stats=${pythonBool(this.trackRunningStats)}`
+  }
+}
+
+/** Normalises each channel over the batch. x: (N, C) or (N, C, L) -> the same. Same as torch.nn.BatchNorm1d. */
+export class BatchNorm1d extends BatchNorm {
+  protected accepts(ndim: number): boolean {
+    return ndim === 2 || ndim === 3
+  }
+}
+
+/** Normalises each channel over the batch and all places. x: (N, C, H, W) -> the same. Same as torch.nn.BatchNorm2d. */
+export class BatchNorm2d extends BatchNorm {
+  protected accepts(ndim: number): boolean {
+    return ndim === 4
+  }
+}
+
+/** Normalises groups of channels of each picture (Wu, He 2018). x: (N, C, ...) -> the same. Same as torch.nn.GroupNorm. */
+export class GroupNorm extends Module {
+  readonly numGroups: number
+  readonly numChannels: number
+  readonly eps: number
+  readonly affine: boolean
+  readonly weight: Parameter | null
+  readonly bias: Parameter | null
+
+  constructor(numGroups: number, numChannels: number, { eps = 1e-5, affine = true }: { readonly eps?: number; readonly affine?: boolean } = {}) {
+    super()
+    checkSize('GroupNorm', 'numGroups', numGroups)
+    checkSize('GroupNorm', 'numChannels', numChannels)
+    this.numGroups = numGroups
+    this.numChannels = numChannels
+    this.eps = eps
+    this.affine = affine
+    this.weight = affine ? new Parameter(ones([numChannels])) : null
+    this.bias = affine ? new Parameter(zeros([numChannels])) : null
+  }
+  forward(x: Tensor): Tensor {
+    return F.groupNorm(x, this.numGroups, this)
+  }
+  override extraRepr(): string {
+    return `${this.numGroups}, ${this.numChannels}, eps=${pythonFloat(this.eps)}, affine=${pythonBool(this.affine)}`
+  }
+}

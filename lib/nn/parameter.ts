@@ -1,0 +1,15 @@
+/** Parameter: a tensor that a module trains. */
+import { Tensor } from '../autograd/tensor.ts'
+
+/** A leaf that requires a gradient and that Module finds among its properties. Same as torch.nn.Parameter. */
+export class Parameter extends Tensor {
+  /** Shares the numbers of `data`. */
+  constructor(data: Tensor, { requiresGrad = true }: { readonly requiresGrad?: boolean } = {}) {
+    super(data.array)
+    this.requiresGrad_(requiresGrad)
+  }
+
+  override toString(): string {
+    return `Parameter containing:\n${super.toString()}`
+  }
+}

@@ -1,0 +1,2 @@
+/** What `vit` offers. */
+export { PatchConv, PositionEmbedding, Transformer, TransformerBlock, Vit, type VitOptions } from './notebook-vit.ts'

@@ -1,0 +1,174 @@
+/** CIFAR-10's binary files, on made-up pictures; and what the command that fetches them makes of archives and sheets. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { deflateSync } from 'node:zlib'
+import { CIFAR10_MEAN, CIFAR10_STD, cifar10Classes, cifar10Files, decodeCifar10, normalize, readCifar10 } from '../../lib/data/cifar10.ts'
+import { DataError, ValueError } from '../../lib/tensor/errors.ts'
+import { batchFromSheet } from '../../tools/cifar10-sheets.ts'
+import { decodePng } from '../../tools/png.ts'
+import { readTar } from '../../tools/tar.ts'
+
+const PICTURE = 3 * 32 * 32
+const RECORD = 1 + PICTURE
+
+/** `labels.length` records whose byte i is (i + shift) mod 256. */
+function records(labels: number[], shift = 0): Uint8Array {
+  const bytes = new Uint8Array(labels.length * RECORD)
+  labels.forEach((label, n) => {
+    bytes[n * RECORD] = label
+    for (let i = 0; i < PICTURE; i++) bytes[n * RECORD + 1 + i] = i + n + shift
+  })
+  return bytes
+}
+
+/** Fails unless `run` throws a DataError whose message holds every one of `words`. */
+function assertDataError(run: () => unknown, ...words: string[]): void {
+  assert.throws(run, (error: Error) => error instanceof DataError && words.every((word) => error.message.includes(word)))
+}
+
+let folder = ''
+test.before.each(() => {
+  folder = mkdtempSync(join(tmpdir(), 'vitgrad-cifar10-'))
+})
+test.after.each(() => rmSync(folder, { recursive: true }))
+
+test('a record is its label, then red, green and blue: bytes become float32 values byte / 255', () => {
+  const { images, labels } = decodeCifar10(records([3, 9]), 'made-up.bin', 2)
+  assert.equal([...labels], [3, 9])
+  assert.is(images.length, 2 * PICTURE)
+  for (const i of [0, 1, 255, 1024, 2047, 2048, PICTURE - 1]) {
+    assert.is(images[i], Math.fround((i % 256) / 255))
+    assert.is(images[PICTURE + i], Math.fround(((i + 1) % 256) / 255))
+  }
+  assert.is(cifar10Classes.length, 10)
+})
+
+test('a file that is truncated, too long or holds a label above 9 is refused by its name', () => {
+  const whole = records([0, 1, 2])
+  assertDataError(() => decodeCifar10(whole.subarray(0, -1), 'a.bin', 3), 'a.bin', 'truncated', '9218', '9219')
+  assertDataError(() => decodeCifar10(whole.subarray(0, 2 * RECORD), 'a.bin', 3), 'a.bin', 'truncated')
+  assertDataError(() => decodeCifar10(new Uint8Array(0), 'a.bin', 3), 'a.bin', 'truncated')
+  assertDataError(() => decodeCifar10(new Uint8Array([...whole, 0]), 'a.bin', 3), 'a.bin', 'longer')
+  assertDataError(() => decodeCifar10(records([0, 10, 2]), 'a.bin', 3), 'a.bin', 'label 10', 'picture 1')
+})
+
+test('an official file holds 10,000 pictures: fewer whole records are a truncated file', () => {
+  assertDataError(() => decodeCifar10(records([0, 1, 2]), 'test_batch.bin'), 'test_batch.bin', 'truncated', '30730000')
+})
+
+test('the training pictures are those of the five files in order, the test pictures those of test_batch', () => {
+  cifar10Files.train.forEach((file, k) => writeFileSync(join(folder, file), records([k, k + 1], 7 * k)))
+  writeFileSync(join(folder, 'test_batch.bin'), records([9, 8], 100))
+  const train = readCifar10(folder, { train: true, fileRecords: 2 })
+  assert.equal([...train.labels], [0, 1, 1, 2, 2, 3, 3, 4, 4, 5])
+  assert.is(train.images.length, 10 * PICTURE)
+  assert.equal(train.images.subarray(6 * PICTURE, 8 * PICTURE), decodeCifar10(records([3, 4], 21), 'data_batch_4.bin', 2).images)
+  const test = readCifar10(`${folder}/`, { train: false, fileRecords: 2 })
+  assert.equal(test, decodeCifar10(records([9, 8], 100), 'test_batch.bin', 2))
+})
+
+test('the first `count` pictures need only the files that they lie in', () => {
+  writeFileSync(join(folder, 'data_batch_1.bin'), records([1, 2]))
+  writeFileSync(join(folder, 'data_batch_2.bin'), records([3, 4]))
+  assert.equal([...readCifar10(folder, { train: true, count: 3, fileRecords: 2 }).labels], [1, 2, 3])
+  for (const count of [0, 11, 1.5]) assert.throws(() => readCifar10(folder, { train: true, count, fileRecords: 2 }), (error: Error) => error instanceof ValueError)
+})
+
+test('a missing folder, a missing file and a broken file are errors that say how to get the data', () => {
+  const fetch = 'npm run data:cifar10'
+  assertDataError(() => readCifar10(join(folder, 'nowhere'), { train: false }), 'nowhere/test_batch.bin', 'no such file', fetch)
+  writeFileSync(join(folder, 'data_batch_1.bin'), records([1, 2]))
+  assertDataError(() => readCifar10(folder, { train: true, fileRecords: 2 }), 'data_batch_2.bin', fetch)
+  writeFileSync(join(folder, 'data_batch_2.bin'), records([3, 4]).subarray(0, 5000))
+  assertDataError(() => readCifar10(folder, { train: true, count: 3, fileRecords: 2 }), 'data_batch_2.bin', 'truncated', fetch)
+})
+
+// torch.tensor([0, 1, 128, 254, 255], dtype=torch.uint8).float().div(255) for each channel, then
+// .sub(torch.tensor([0.4914, 0.4822, 0.4465])[:, None]).div(torch.tensor([0.2470, 0.2435, 0.2616])[:, None]).view(torch.int32)
+const TORCH_BITS = [
+  [-1073830125, -1073963309, 1026498880, 1073923154, 1073989747],
+  [-1073907184, -1074042283, 1034302382, 1074204808, 1074272356],
+  [-1076201327, -1076327078, 1046026277, 1074164757, 1074227633],
+]
+
+test('pictures are normalised by channel, to the bit as torch does it', () => {
+  const bytes = new Uint8Array(RECORD)
+  for (let c = 0; c < 3; c++) bytes.set([0, 1, 128, 254, 255], 1 + c * 1024)
+  const { images } = decodeCifar10(bytes, 'made-up.bin', 1)
+  const bits = new Int32Array(normalize(images, CIFAR10_MEAN, CIFAR10_STD).buffer)
+  assert.equal([0, 1024, 2048].map((start) => [...bits.subarray(start, start + 5)]), TORCH_BITS)
+  assert.throws(() => normalize(images, [0.5], [0.5]), (error: Error) => error instanceof ValueError)
+  assert.throws(() => normalize(images.subarray(1), CIFAR10_MEAN, CIFAR10_STD), (error: Error) => error instanceof ValueError)
+})
+
+/** A PNG picture of the given lines, each with the number of its filter first. Checksums are left 0: the archive has its own. */
+function png(width: number, lines: number[][]): Uint8Array {
+  const chunk = (name: string, data: Uint8Array) => {
+    const length = Buffer.alloc(4)
+    length.writeUInt32BE(data.length)
+    return Buffer.concat([length, Buffer.from(name), data, Buffer.alloc(4)])
+  }
+  const header = Buffer.alloc(13)
+  header.writeUInt32BE(width, 0)
+  header.writeUInt32BE(lines.length, 4)
+  header.set([8, 2], 8)
+  const data = deflateSync(Uint8Array.from(lines.flat()))
+  const cut = data.length >> 1
+  return Buffer.concat([
+    Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]),
+    chunk('IHDR', header), chunk('IDAT', data.subarray(0, cut)), chunk('IDAT', data.subarray(cut)), chunk('IEND', Buffer.alloc(0)),
+  ])
+}
+
+test('a PNG picture is decoded through each of its five filters', () => {
+  // Each line is filtered by hand from these pixels: none, sub, up, average, Paeth.
+  const pixels = [
+    [10, 20, 30, 40, 50, 60],
+    [200, 100, 0, 210, 90, 5],
+    [1, 2, 3, 250, 251, 252],
+    [80, 81, 82, 83, 84, 85],
+    [90, 78, 255, 0, 128, 64],
+  ]
+  const picture = png(2, [
+    [0, 10, 20, 30, 40, 50, 60],
+    [1, 200, 100, 0, 10, 246, 5],
+    [2, 57, 158, 3, 40, 161, 247],
+    [3, 80, 80, 81, 174, 174, 174],
+    [4, 10, 253, 173, 166, 47, 65],
+  ])
+  assert.equal(decodePng(picture), { width: 2, height: 5, pixels: Uint8Array.from(pixels.flat()) })
+  assert.throws(() => decodePng(png(2, [[5, 0, 0, 0, 0, 0, 0]])), /filter 5/)
+  assert.throws(() => decodePng(png(2, [[0, 1, 2]])), /does not hold/)
+  assert.throws(() => decodePng(Uint8Array.from([1, 2, 3])), /no PNG/)
+})
+
+test('a sheet becomes the binary file: row n is image n, column 32 y + x its pixel (x, y)', () => {
+  const lines = [0, 1].map((n) => [0, ...Array.from({ length: PICTURE }, (_, i) => (i * 7 + n) % 256)])
+  const batch = batchFromSheet(png(1024, lines), [6, 9])
+  assert.is(batch.length, 2 * RECORD)
+  assert.equal([batch[0], batch[RECORD]], [6, 9])
+  for (const [pixel, channel] of [[0, 0], [0, 2], [33, 1], [1023, 0], [1023, 2]])
+    for (const n of [0, 1]) assert.is(batch[n * RECORD + 1 + channel * 1024 + pixel], ((pixel * 3 + channel) * 7 + n) % 256)
+  assert.throws(() => batchFromSheet(png(1024, lines), [6]), /does not hold 1 images/)
+})
+
+test('a tar archive gives its plain files, and a cut one is an error', () => {
+  const file = (path: string, content: string, type: string) => {
+    const header = Buffer.alloc(512)
+    header.write(path, 0)
+    header.write(content.length.toString(8).padStart(11, '0'), 124)
+    header.write(type, 156)
+    return Buffer.concat([header, Buffer.from(content), Buffer.alloc((512 - (content.length % 512)) % 512)])
+  }
+  const archive = Buffer.concat([file('a/', '', '5'), file('a/one.txt', 'x'.repeat(600), '0'), file('a/two.txt', 'two', '0'), Buffer.alloc(1024)])
+  const files = readTar(archive)
+  assert.equal([...files.keys()], ['a/one.txt', 'a/two.txt'])
+  assert.is(new TextDecoder().decode(files.get('a/two.txt')), 'two')
+  assert.is(files.get('a/one.txt')?.length, 600)
+  assert.throws(() => readTar(archive.subarray(0, 1200)), /broken at 'a\/one.txt'/)
+})
+
+test.run()
