@@ -7,6 +7,7 @@ export { Tensor, type Dims, type NestedNumbers, type Operand, type ReduceOptions
 export * as autograd from './autograd/autograd.ts'
 export { DataError, GraphError, IndexError, ShapeError, StateDictError, ValueError } from './tensor/errors.ts'
 export { Generator, getRngState, initialSeed, manualSeed, setRngState } from './tensor/random.ts'
+export * as data from './data/data.ts'
 export * as nn from './nn/nn.ts'
 export * as optim from './optim/optim.ts'
 export * as vit from './vit/vit.ts'

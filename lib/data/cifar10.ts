@@ -3,6 +3,7 @@
  * A file is 10,000 records of 3,073 bytes: the label, then 1,024 red, 1,024 green and 1,024 blue bytes, row by row.
  */
 import { DataError, ValueError } from '../tensor/errors.ts'
+import { ImageDataset, type LabelledImages } from './image-dataset.ts'
 
 /** The ten names, in the order of their labels. */
 export const cifar10Classes: readonly string[] = ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck']
@@ -26,17 +27,32 @@ const RECORD = 1 + PICTURE
 
 const FETCH = 'run `npm run data:cifar10`, which fetches the files that are missing or not whole'
 
-/** `images` holds (N, 3, 32, 32) numbers in row-major order, `labels` N class indices. */
-export interface LabelledPictures {
-  images: Float32Array
-  labels: Float32Array
+export interface Cifar10Options {
+  /** The 50,000 training pictures (default) or the 10,000 test pictures. */
+  readonly train?: boolean
+  /** Only the first so many. */
+  readonly count?: number
+  /** Subtract each channel's mean and divide by its deviation (default), or leave values in [0, 1]. */
+  readonly normalize?: boolean
 }
 
 /**
- * The pictures of one binary file, with values byte / 255 in [0, 1]. `file` is what errors call it; `records` is how many it must hold.
+ * CIFAR-10 from the official binary files in `folder`: samples [picture (3, 32, 32), label]. Throws a DataError naming the file that is
+ * missing or not whole. `npm run data:cifar10` fetches them.
+ */
+export function cifar10(folder = 'data/cifar10', { train = true, count, normalize = true }: Cifar10Options = {}): ImageDataset {
+  return new ImageDataset(readCifar10(folder, { train, count }), {
+    shape: [3, 32, 32],
+    classes: cifar10Classes,
+    ...(normalize ? { mean: CIFAR10_MEAN, std: CIFAR10_STD } : {}),
+  })
+}
+
+/**
+ * The pictures of one binary file. `file` is what errors call it; `records` is how many it must hold.
  * Throws a DataError when it is truncated, longer than it should be, or holds a label above 9.
  */
-export function decodeCifar10(bytes: Uint8Array, file: string, records = CIFAR10_FILE_RECORDS): LabelledPictures {
+export function decodeCifar10(bytes: Uint8Array, file: string, records = CIFAR10_FILE_RECORDS): LabelledImages {
   checkRecords(bytes, file, records)
   const pictures = emptyPictures(records)
   decodeRecords(bytes, file, records, pictures, 0)
@@ -48,7 +64,7 @@ export function decodeCifar10(bytes: Uint8Array, file: string, records = CIFAR10
  * `fileRecords` is how many pictures each file holds, for files that were cut down. Throws a DataError naming the file that is
  * missing or not whole. Needs Node 20.16 or later (process.getBuiltinModule); elsewhere use decodeCifar10.
  */
-export function readCifar10(folder: string, options: { train: boolean; count?: number; fileRecords?: number }): LabelledPictures {
+export function readCifar10(folder: string, options: { train: boolean; count?: number; fileRecords?: number }): LabelledImages {
   const { train, fileRecords = CIFAR10_FILE_RECORDS } = options
   const files = train ? cifar10Files.train : cifar10Files.test
   const total = files.length * fileRecords
@@ -66,24 +82,8 @@ export function readCifar10(folder: string, options: { train: boolean; count?: n
   return pictures
 }
 
-/** (x - mean) / std with a mean and std for each channel, as a new array: torchvision's Normalize, in float32 as torch computes it. */
-export function normalize(images: Float32Array, mean: readonly number[], std: readonly number[]): Float32Array {
-  if (mean.length !== 3 || std.length !== 3)
-    throw new ValueError('normalize', `${mean.length} means and ${std.length} deviations do not fit 3 channels`, 'give one of each for red, green and blue')
-  if (images.length % PICTURE !== 0)
-    throw new ValueError('normalize', `${images.length} numbers are no whole number of 3 x 32 x 32 pictures`, 'give the images as decodeCifar10 or readCifar10 returns them')
-  const normalized = new Float32Array(images.length)
-  for (let start = 0; start < images.length; start += PIXELS) {
-    const channel = (start / PIXELS) % 3
-    const m = Math.fround(mean[channel])
-    const s = Math.fround(std[channel])
-    for (let i = start; i < start + PIXELS; i++) normalized[i] = Math.fround(images[i] - m) / s
-  }
-  return normalized
-}
-
-function emptyPictures(count: number): LabelledPictures {
-  return { images: new Float32Array(count * PICTURE), labels: new Float32Array(count) }
+function emptyPictures(count: number): LabelledImages {
+  return { images: new Uint8Array(count * PICTURE), labels: new Uint8Array(count) }
 }
 
 function checkRecords(bytes: Uint8Array, file: string, records: number): void {
@@ -94,14 +94,13 @@ function checkRecords(bytes: Uint8Array, file: string, records: number): void {
 }
 
 /** Decodes the first `records` records of `bytes` into `images` and `labels` from picture `first` on. */
-function decodeRecords(bytes: Uint8Array, file: string, records: number, { images, labels }: LabelledPictures, first: number): void {
+function decodeRecords(bytes: Uint8Array, file: string, records: number, { images, labels }: LabelledImages, first: number): void {
   for (let record = 0; record < records; record++) {
     const start = record * RECORD
     const label = bytes[start]
     if (label > 9) throw new DataError('cifar10', `${file} holds the label ${label} at picture ${record}, but labels go from 0 to 9`, FETCH)
     labels[first + record] = label
-    const to = (first + record) * PICTURE
-    for (let i = 0; i < PICTURE; i++) images[to + i] = bytes[start + 1 + i] / 255
+    images.set(bytes.subarray(start + 1, start + RECORD), (first + record) * PICTURE)
   }
 }
 

@@ -3,8 +3,11 @@
  * tilt of the shape, the shading of the ground and the noise are random, so that neither a colour nor a single pixel tells the class.
  * Only + - * / sqrt and floor are used, which are exact in IEEE arithmetic: a seed gives the same pictures on every machine.
  */
+import { constant } from '../autograd/op.ts'
 import { ValueError } from '../tensor/errors.ts'
+import { NDArray } from '../tensor/ndarray.ts'
 import { Generator } from '../tensor/random.ts'
+import { TensorDataset } from './dataset.ts'
 
 const SIZE = 32
 const PIXELS = SIZE * SIZE
@@ -36,6 +39,20 @@ export const syntheticClasses: readonly string[] = [...Object.keys(FIGURES), ...
 
 const SHAPES = [...Object.values(FIGURES), ...Object.values(TEXTURES)]
 const FIGURE_COUNT = Object.keys(FIGURES).length
+
+export interface SyntheticOptions {
+  /** Pictures to learn from (default), or others of the same kind to test with. */
+  readonly train?: boolean
+  readonly count?: number
+  /** Another seed draws other pictures. */
+  readonly seed?: number
+}
+
+/** The built-in pictures as a dataset: samples [picture (3, 32, 32), label]. Training and test pictures are never the same. */
+export function synthetic({ train = true, count = train ? 6000 : 1000, seed = 0 }: SyntheticOptions = {}): TensorDataset {
+  const { images, labels } = drawSynthetic(count, 2 * seed + (train ? 1 : 2))
+  return new TensorDataset(constant(NDArray.from(images, [count, 3, SIZE, SIZE])), constant(NDArray.from(labels, [count], 'int64')))
+}
 
 /**
  * Draws `count` pictures: `images` holds (count, 3, 32, 32) numbers around 0 with deviation 1, (pixel - 0.5) / 0.25 of pixels in [0, 1];

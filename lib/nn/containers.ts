@@ -1,28 +1,29 @@
 /** Modules made of modules. */
 import type { Tensor } from '../autograd/tensor.ts'
+import { ValueError } from '../tensor/errors.ts'
 import { AnyModule, Module } from './module.ts'
+
+/** A module that can stand in a row of others: called with one tensor, it returns one. */
+export type Layer = AnyModule & ((x: Tensor) => Tensor)
 
 /** Runs modules one after the other. `model[0]` is the first; named ones are added by addModule. Same as torch.nn.Sequential. */
 export class Sequential extends Module {
-  [index: number]: Module
+  [index: number]: Layer
 
-  constructor(...modules: Module[]) {
+  constructor(...modules: Layer[]) {
     super()
     modules.forEach((module, i) => this.addModule(String(i), module))
   }
-  override *children(): Generator<Module> {
-    for (const child of super.children()) if (child instanceof Module) yield child
-  }
   /** Adds a module at the end, under the next number. */
-  append(module: Module): this {
+  append(module: Layer): this {
     this.addModule(String(this.length), module)
     return this
   }
   override get length(): number {
     return [...this.children()].length
   }
-  [Symbol.iterator](): Iterator<Module> {
-    return this.children()
+  *[Symbol.iterator](): Generator<Layer> {
+    for (const child of this.children()) if (isLayer(child)) yield child
   }
   forward(x: Tensor): Tensor {
     let y = x
@@ -30,6 +31,9 @@ export class Sequential extends Module {
     return y
   }
 }
+
+/** Every module that can be called is a function. */
+const isLayer = (module: AnyModule): module is Layer => typeof module === 'function'
 
 /** A list of modules, whose parameters are found. It is no model itself: the one that holds it calls its members. */
 export class ModuleList<M extends AnyModule = Module> extends AnyModule {
@@ -50,6 +54,6 @@ export class ModuleList<M extends AnyModule = Module> extends AnyModule {
     for (let i = 0; i < this.length; i++) yield this[i]
   }
   protected override run(): never {
-    throw new TypeError('a ModuleList is no function: call its members')
+    throw new ValueError('ModuleList', 'a list of modules cannot be called', 'call its members one by one')
   }
 }

@@ -1,10 +1,12 @@
 /** Optimizer: parameters in groups, each with options of its own, and state for each parameter. */
 import { Tensor } from '../autograd/tensor.ts'
-import { StateDictError, ValueError } from '../tensor/errors.ts'
+import { ShapeError, StateDictError, ValueError } from '../tensor/errors.ts'
+import { kernels } from '../tensor/kernels/kernels.ts'
+import { NDArray } from '../tensor/ndarray.ts'
 import { sameShape, showShape } from '../tensor/shape.ts'
 
-/** A group's parameters and its options: { params, lr: 0.1, ... }. */
-export type ParamGroup<Options> = Options & { params: Tensor[] }
+/** A group's parameters and its options: { params, lr: 0.1, ... }. Schedulers note the rate that they started from as initialLr. */
+export type ParamGroup<Options> = Options & { params: Tensor[]; initialLr?: number }
 
 /** Parameters, or groups of them whose options overrule the optimizer's. */
 export type Params<Options> = Iterable<Tensor> | Iterable<Partial<Options> & { readonly params: Iterable<Tensor> }>
@@ -16,6 +18,19 @@ export interface OptimizerState<Options> {
   /** By the number of the parameter, counted through all groups. */
   readonly state: Record<number, ParamState>
   readonly paramGroups: readonly (Options & { readonly params: readonly number[] })[]
+}
+
+/** A parameter with a gradient, as dense arrays, and what the optimizer keeps for it. */
+export interface Update {
+  readonly param: NDArray
+  readonly grad: NDArray
+  readonly state: ParamState
+}
+
+/** The names that a parameter's state has from its first step on, and those that it has under some options only. */
+export interface StateNames {
+  readonly always: readonly string[]
+  readonly sometimes: readonly string[]
 }
 
 export abstract class Optimizer<Options extends object> {
@@ -54,8 +69,33 @@ export abstract class Optimizer<Options extends object> {
   /** Throws on options that the rule cannot take. */
   protected abstract check(options: Options): void
 
+  protected abstract readonly stateNames: StateNames
+
+  /** Applies the rule to the parameters of a group that have a gradient. */
+  protected abstract update(updates: readonly Update[], group: ParamGroup<Options>): void
+
   /** Changes every parameter that has a gradient, in place. */
-  abstract step(): void
+  step(): void {
+    for (const { params } of this.paramGroups)
+      for (const { grad, shape } of params)
+        if (grad && !sameShape(grad.shape, shape))
+          throw new ShapeError(`${this.constructor.name}.step`, `a parameter of shape ${showShape(shape)} has a gradient of shape ${showShape(grad.shape)}`, 'they must be equal: assign a gradient of the same shape, or let backward() compute it')
+    for (const group of this.paramGroups) {
+      const changing = group.params.flatMap((param) => (param.grad ? [{ param, dense: param.array.contiguous(), grad: param.grad.array }] : []))
+      this.update(changing.map(({ param, dense, grad }) => ({ param: dense, grad, state: this.#stateOf(param) })), group)
+      for (const { param, dense } of changing) {
+        if (dense !== param.array) kernels().copy(param.array, dense)
+        param.array.storage.version++
+      }
+    }
+  }
+  #stateOf(param: Tensor): ParamState {
+    const known = this.state.get(param)
+    if (known) return known
+    const fresh: ParamState = {}
+    this.state.set(param, fresh)
+    return fresh
+  }
 
   /** Forgets all gradients. */
   zeroGrad(): void {
@@ -65,28 +105,62 @@ export abstract class Optimizer<Options extends object> {
   /** Everything that the next steps depend on besides the parameters; tensors are copies. */
   stateDict(): OptimizerState<Options> {
     const all = this.paramGroups.flatMap(({ params }) => params)
-    const copied = (state: ParamState) => Object.fromEntries(Object.entries(state).map(([name, value]) => [name, value instanceof Tensor ? value.detach().clone() : value]))
+    const kept = (param: Tensor) => Object.entries(this.state.get(param) ?? {})
     return {
-      state: Object.fromEntries(all.flatMap((param, i) => (this.state.has(param) ? [[i, copied(this.state.get(param) ?? {})]] : []))),
+      state: Object.fromEntries(all.flatMap((param, i) => (kept(param).length > 0 ? [[i, Object.fromEntries(kept(param).map(([name, value]) => [name, copied(value)]))]] : []))),
       paramGroups: this.paramGroups.map((group) => ({ ...group, params: group.params.map((param) => all.indexOf(param)) })),
     }
   }
 
   /** Takes over what stateDict() returned of an optimizer with as many parameters in each group. Nothing is changed when it throws. */
   loadStateDict({ state, paramGroups }: OptimizerState<Options>): void {
-    const refuse = (problem: string) => new StateDictError(`${this.constructor.name}.loadStateDict`, problem, 'load the state of an optimizer of the same parameters in the same groups')
+    const refuse = (problem: string) => new StateDictError(`${this.constructor.name}.loadStateDict`, problem, 'load the state of an optimizer of the same kind, of the same parameters in the same groups')
     const sizes = (groups: readonly { readonly params: readonly unknown[] }[]) => groups.map(({ params }) => params.length).join(', ')
     if (sizes(paramGroups) !== sizes(this.paramGroups)) throw refuse(`its groups have [${sizes(paramGroups)}] parameters, this optimizer's have [${sizes(this.paramGroups)}]`)
+    paramGroups.forEach((group, i) => this.check({ ...this.paramGroups[i], ...group }))
     const all = this.paramGroups.flatMap(({ params }) => params)
-    for (const [i, entry] of Object.entries(state)) {
-      const param = all[Number(i)]
-      if (!param) throw refuse(`it holds state for parameter ${i}, of which there are ${all.length}`)
-      for (const [name, value] of Object.entries(entry))
-        if (value instanceof Tensor && value.ndim > 0 && !sameShape(value.shape, param.shape)) throw refuse(`${name} of parameter ${i} has shape ${showShape(value.shape)}, the parameter ${showShape(param.shape)}`)
-    }
+    const order = paramGroups.flatMap(({ params }) => params)
+    const loaded = Object.entries(state).map(([number, entry]): [Tensor, ParamState] => {
+      const param = all[order.indexOf(Number(number))]
+      if (!param) throw refuse(`it holds state for parameter ${number}, of which there are ${all.length}`)
+      this.#checkState(refuse, number, entry, param)
+      return [param, Object.fromEntries(Object.entries(entry).map(([name, value]) => [name, name === 'step' ? Number(copied(value)) : copied(value)]))]
+    })
     this.state.clear()
-    for (const [i, entry] of Object.entries(state))
-      this.state.set(all[Number(i)], Object.fromEntries(Object.entries(entry).map(([name, value]) => [name, value instanceof Tensor ? value.detach().clone() : value])))
+    for (const [param, entry] of loaded) this.state.set(param, entry)
     paramGroups.forEach((group, i) => Object.assign(this.paramGroups[i], group, { params: this.paramGroups[i].params }))
   }
+  #checkState(refuse: (problem: string) => Error, number: string, entry: ParamState, param: Tensor): void {
+    const { always, sometimes } = this.stateNames
+    for (const name of always) if (!Object.hasOwn(entry, name)) throw refuse(`${name} of parameter ${number} is missing`)
+    for (const [name, value] of Object.entries(entry)) {
+      if (!always.includes(name) && !sometimes.includes(name)) throw refuse(`it holds ${name} of parameter ${number}, which ${this.constructor.name} does not know`)
+      const shape = value instanceof Tensor ? value.shape : []
+      if (!sameShape(shape, name === 'step' ? [] : param.shape)) throw refuse(`${name} of parameter ${number} has shape ${showShape(shape)}, the parameter ${showShape(param.shape)}`)
+    }
+  }
+}
+
+const copied = (value: Tensor | number) => (value instanceof Tensor ? value.detach().clone() : value)
+
+/** A buffer of a parameter's state, which starts from zeros. */
+export function buffer(state: ParamState, name: string, { shape }: NDArray): NDArray {
+  const known = state[name]
+  if (known instanceof Tensor) return known.array
+  const fresh = NDArray.empty(shape)
+  state[name] = new Tensor(fresh)
+  return fresh
+}
+
+/** Counts a step of a parameter; the first is 1. */
+export function countStep(state: ParamState): number {
+  const step = Number(state.step ?? 0) + 1
+  state.step = step
+  return step
+}
+
+/** Throws unless each of the options is a number of at least 0. */
+export function checkNotNegative(optimizer: string, options: Readonly<Record<string, number>>): void {
+  for (const [name, value] of Object.entries(options))
+    if (!(value >= 0)) throw new ValueError(optimizer, `${name} = ${value} is not a number of at least 0`, `give ${name} >= 0`)
 }

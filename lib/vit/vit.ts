@@ -1,2 +1,3 @@
 /** What `vit` offers. */
 export { PatchConv, PositionEmbedding, Transformer, TransformerBlock, Vit, type VitOptions } from './notebook-vit.ts'
+export { VisionTransformer, type VisionTransformerOptions } from './vision-transformer.ts'

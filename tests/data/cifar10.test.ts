@@ -5,8 +5,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { deflateSync } from 'node:zlib'
-import { CIFAR10_MEAN, CIFAR10_STD, cifar10Classes, cifar10Files, decodeCifar10, normalize, readCifar10 } from '../../lib/data/cifar10.ts'
-import { DataError, ValueError } from '../../lib/tensor/errors.ts'
+import { CIFAR10_MEAN, CIFAR10_STD, cifar10Classes, cifar10Files, decodeCifar10, readCifar10 } from '../../lib/data/cifar10.ts'
+import { ImageDataset } from '../../lib/data/image-dataset.ts'
+import { DataError, ShapeError, ValueError } from '../../lib/tensor/errors.ts'
 import { batchFromSheet } from '../../tools/cifar10-sheets.ts'
 import { decodePng } from '../../tools/png.ts'
 import { readTar } from '../../tools/tar.ts'
@@ -35,13 +36,13 @@ test.before.each(() => {
 })
 test.after.each(() => rmSync(folder, { recursive: true }))
 
-test('a record is its label, then red, green and blue: bytes become float32 values byte / 255', () => {
+test('a record is its label, then the bytes of red, green and blue', () => {
   const { images, labels } = decodeCifar10(records([3, 9]), 'made-up.bin', 2)
   assert.equal([...labels], [3, 9])
   assert.is(images.length, 2 * PICTURE)
   for (const i of [0, 1, 255, 1024, 2047, 2048, PICTURE - 1]) {
-    assert.is(images[i], Math.fround((i % 256) / 255))
-    assert.is(images[PICTURE + i], Math.fround(((i + 1) % 256) / 255))
+    assert.is(images[i], i % 256)
+    assert.is(images[PICTURE + i], (i + 1) % 256)
   }
   assert.is(cifar10Classes.length, 10)
 })
@@ -97,11 +98,20 @@ const TORCH_BITS = [
 test('pictures are normalised by channel, to the bit as torch does it', () => {
   const bytes = new Uint8Array(RECORD)
   for (let c = 0; c < 3; c++) bytes.set([0, 1, 128, 254, 255], 1 + c * 1024)
-  const { images } = decodeCifar10(bytes, 'made-up.bin', 1)
-  const bits = new Int32Array(normalize(images, CIFAR10_MEAN, CIFAR10_STD).buffer)
+  const pictures = decodeCifar10(bytes, 'made-up.bin', 1)
+  const [image, label] = new ImageDataset(pictures, { shape: [3, 32, 32], classes: cifar10Classes, mean: CIFAR10_MEAN, std: CIFAR10_STD }).get(0)
+  const bits = new Int32Array(image.data.slice().buffer)
   assert.equal([0, 1024, 2048].map((start) => [...bits.subarray(start, start + 5)]), TORCH_BITS)
-  assert.throws(() => normalize(images, [0.5], [0.5]), (error: Error) => error instanceof ValueError)
-  assert.throws(() => normalize(images.subarray(1), CIFAR10_MEAN, CIFAR10_STD), (error: Error) => error instanceof ValueError)
+  assert.equal([image.shape, label.shape, label.item()], [[3, 32, 32], [], 0])
+  assert.throws(() => new ImageDataset({ images: bytes, labels: new Uint8Array(1) }, { shape: [3, 32, 32], classes: [] }), (error: Error) => error instanceof ShapeError)
+})
+
+test('without a mean and deviation a byte becomes byte / 255, and a batch stacks pictures in the order asked for', () => {
+  const set = new ImageDataset({ images: Uint8Array.of(0, 51, 102, 153, 204, 255), labels: Uint8Array.of(7, 8, 9) }, { shape: [1, 1, 2], classes: [] })
+  const [images, labels] = set.getItems([2, 0])
+  assert.equal([...images.data], [204 / 255, 1, 0, 51 / 255].map(Math.fround))
+  assert.equal([...labels.data], [9, 7])
+  assert.throws(() => set.get(3), /no sample 3 among 3/)
 })
 
 /** A PNG picture of the given lines, each with the number of its filter first. Checksums are left 0: the archive has its own. */

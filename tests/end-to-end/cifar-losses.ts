@@ -6,8 +6,7 @@
  * The goldens are written by `python3 generate.py cifar10 data/cifar10 cifar-losses.json 0 1 2`.
  */
 import { readFileSync } from 'node:fs'
-import { data, manualSeed, nn, optim, tensor, vit } from 'vitgrad'
-import { CIFAR10_MEAN, CIFAR10_STD, normalize, readCifar10 } from '../../lib/data/cifar10.ts'
+import { data, manualSeed, nn, optim, vit } from 'vitgrad'
 
 interface Golden {
   readonly seed: number
@@ -22,13 +21,7 @@ interface Golden {
 const COUNT = 2048
 const BATCH_SIZE = 64
 
-function trainingData(folder: string) {
-  const { images, labels } = readCifar10(folder, { train: true, count: COUNT })
-  const pictures = tensor(normalize(images, CIFAR10_MEAN, CIFAR10_STD), { shape: [COUNT, 3, 32, 32] })
-  return new data.TensorDataset(pictures, tensor(labels, { dtype: 'int64' }))
-}
-
-function firstLosses(dataset: ReturnType<typeof trainingData>, { seed, blocks, dropout, lr, momentum, losses: { length } }: Golden): number[] {
+function firstLosses(dataset: data.Dataset, { seed, blocks, dropout, lr, momentum, losses: { length } }: Golden): number[] {
   manualSeed(seed)
   const model = new vit.Vit({ imageSize: 32, patchSize: 4, numBlocks: blocks, heads: 4, dropout, classes: 10 })
   const optimizer = new optim.SGD(model.parameters(), { lr, momentum })
@@ -50,7 +43,7 @@ if (!folder || !goldenFile) {
   process.exit(2)
 }
 const goldens: readonly Golden[] = JSON.parse(readFileSync(goldenFile, 'utf8'))
-const dataset = trainingData(folder)
+const dataset = data.cifar10(folder, { count: COUNT })
 for (const golden of goldens) {
   const losses = firstLosses(dataset, golden)
   const error = Math.max(...losses.map((loss, i) => Math.abs(loss - golden.losses[i])))

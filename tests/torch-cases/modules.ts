@@ -39,14 +39,15 @@ class PreNormViT extends nn.Module {
     this.patch = new nn.Conv2d(channels, dim, patch, { stride: patch })
     this.cls = new nn.Parameter(zeros([1, 1, dim]))
     this.pos = new nn.Parameter(zeros([1, (image / patch) ** 2 + 1, dim]))
-    this.layers = new nn.Sequential(...Array.from({ length: depth }, () => encoderLayer(dim, heads, options)))
+    this.layers = new nn.ModuleList(Array.from({ length: depth }, () => encoderLayer(dim, heads, options)))
     this.norm = new nn.LayerNorm(dim)
     this.head = new nn.Linear(dim, classes)
   }
   override forward(x: Tensor): Tensor {
     const patches = this.patch(x).flatten(2).transpose(1, 2)
-    const tokens = cat([this.cls.expand([x.shape[0], -1, -1]), patches], 1).add(this.pos)
-    return this.head(this.norm(this.layers(tokens)).at(':', 0))
+    let tokens = cat([this.cls.expand([x.shape[0], -1, -1]), patches], 1).add(this.pos)
+    for (const layer of this.layers) tokens = layer(tokens)
+    return this.head(this.norm(tokens).at(':', 0))
   }
 }
 

@@ -45,6 +45,44 @@ export interface SGDRule {
   readonly maximize: boolean
 }
 
+/** One parameter's share of a step of Adam. `maxExpAvgSq` is null without amsgrad; `step` counts from 1. */
+export interface AdamStep {
+  readonly param: NDArray
+  readonly grad: NDArray
+  readonly expAvg: NDArray
+  readonly expAvgSq: NDArray
+  readonly maxExpAvgSq: NDArray | null
+  readonly step: number
+}
+
+export interface AdamRule {
+  readonly lr: number
+  readonly betas: readonly [number, number]
+  readonly eps: number
+  readonly weightDecay: number
+  /** Whether the decay shrinks the parameter itself (AdamW) or is added to the gradient (Adam). */
+  readonly decoupled: boolean
+  readonly maximize: boolean
+}
+
+/** One parameter's share of a step of RMSprop. `gradAvg` is null unless centered, `momentum` where momentum is 0. */
+export interface RMSpropStep {
+  readonly param: NDArray
+  readonly grad: NDArray
+  readonly squareAvg: NDArray
+  readonly gradAvg: NDArray | null
+  readonly momentum: NDArray | null
+}
+
+export interface RMSpropRule {
+  readonly lr: number
+  readonly alpha: number
+  readonly eps: number
+  readonly weightDecay: number
+  readonly momentum: number
+  readonly maximize: boolean
+}
+
 export interface Kernels {
   fill(out: NDArray, value: number): void
   /** out = x; the only kernel whose `out` may have strides of its own. */
@@ -90,8 +128,10 @@ export interface Kernels {
   /** out[..., index[..., j]] += x[..., j] on zeroed out: the adjoint of gather. */
   scatterAdd(out: NDArray, x: NDArray, index: NDArray): void
 
-  /** Stochastic gradient descent on all parameters at once, in place. */
+  /** Optimizers, on all parameters at once, in place. Parameters and buffers are dense. */
   sgd(steps: readonly SGDStep[], rule: SGDRule): void
+  adam(steps: readonly AdamStep[], rule: AdamRule): void
+  rmsprop(steps: readonly RMSpropStep[], rule: RMSpropRule): void
 }
 
 const engine: Kernels = reference

@@ -1,10 +1,12 @@
 /** The reference engine: plain TypeScript loops, the readable truth that every faster kernel is judged against. */
 import type { Kernels } from '../kernels.ts'
+import { adam } from './adam.ts'
 import { binary, copy, fill, unary, where } from './elementwise.ts'
 import { gather, putAdd, scatterAdd, take } from './indexing.ts'
 import { layerNorm, layerNormBackward } from './layer-norm.ts'
 import { matmul } from './matmul.ts'
 import { argReduce, cumsum, reduce } from './reduce.ts'
+import { rmsprop } from './rmsprop.ts'
 import { sgd } from './sgd.ts'
 import { logSoftmax, logSoftmaxBackward, softmax, softmaxBackward } from './softmax.ts'
 import { fold, unfold } from './windows.ts'
@@ -16,5 +18,5 @@ export const reference: Kernels = {
   matmul, layerNorm, layerNormBackward,
   unfold, fold,
   take, putAdd, gather, scatterAdd,
-  sgd,
+  sgd, adam, rmsprop,
 }

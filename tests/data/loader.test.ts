@@ -1,0 +1,60 @@
+/** Datasets and the loader. The orders are PyTorch's, from torch.utils.data with the same seed. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { arange, data, Generator, manualSeed, rand, tensor } from 'vitgrad'
+
+const { DataLoader, randomSplit, Subset, TensorDataset } = data
+const numbers = (n: number) => new TensorDataset(arange(n))
+const orderOf = (loader: Iterable<{ data: Float32Array }[]>) => [...loader].map(([x]) => [...x.data])
+
+test.before.each(() => void manualSeed(0))
+
+test('an unshuffled loader cuts the dataset into batches in order, the last one smaller or left out', () => {
+  assert.equal(orderOf(new DataLoader(numbers(5), { batchSize: 2 })), [[0, 1], [2, 3], [4]])
+  const dropping = new DataLoader(numbers(5), { batchSize: 2, dropLast: true })
+  assert.equal(orderOf(dropping), [[0, 1], [2, 3]])
+  assert.is(dropping.length, 2)
+})
+
+// torch.manual_seed(0); dl = DataLoader(list(range(10)), batch_size=4, shuffle=True); [b.tolist() for _ in range(2) for b in dl]; torch.rand(2)
+test('shuffled batches and the numbers drawn afterwards are those of torch', () => {
+  const loader = new DataLoader(numbers(10), { batchSize: 4, shuffle: true })
+  assert.equal([...orderOf(loader), ...orderOf(loader)], SHUFFLED)
+  assert.equal([...rand([2]).data], AFTER.map(Math.fround))
+})
+
+// the same with generator=torch.Generator().manual_seed(5): the order comes from it, and the default generator is left alone
+test('a generator of its own gives the order and leaves the default one alone', () => {
+  const before = rand([1]).item()
+  manualSeed(0)
+  const loader = new DataLoader(numbers(6), { batchSize: 6, shuffle: true, generator: new Generator(5) })
+  assert.equal(orderOf(loader), OWN_GENERATOR)
+  assert.is(rand([1]).item(), before)
+})
+
+// torch.manual_seed(0); [s.indices for s in random_split(range(7), [4, 3])]
+test('randomSplit gives the parts that torch gives', () => {
+  assert.equal(randomSplit(numbers(7), [4, 3]).map(({ indices }) => [...indices]), SPLIT)
+  assert.throws(() => randomSplit(numbers(7), [4, 4]), /randomSplit: lengths \[4, 4\]/)
+})
+
+test('a batch has one tensor for each part of a sample, of any dataset', () => {
+  const pairs: data.Dataset = { length: 3, get: (i) => [tensor([i, 2 * i]), i % 2] }
+  const batches = [...new DataLoader(pairs, { batchSize: 2 })]
+  assert.equal(batches.map((parts) => parts.map((part) => part.tolist())), [[[[0, 0], [1, 2]], [0, 1]], [[[2, 4]], [0]]])
+  assert.equal([...new DataLoader(new Subset(pairs, [2, 1]), { batchSize: 2 })].map(([x]) => x.tolist()), [[[2, 4], [1, 2]]])
+})
+
+test('bad datasets and batch sizes are refused with the way out', () => {
+  assert.throws(() => new TensorDataset(arange(3), arange(4)), /TensorDataset: tensors of shapes \(3,\), \(4,\).*\n {2}help: /)
+  assert.throws(() => new DataLoader(numbers(3), { batchSize: 0 }), /DataLoader: a batch size of 0/)
+  assert.throws(() => numbers(3).get(3), /no sample 3 among 3/)
+  assert.throws(() => new Subset(numbers(3), [3]), /no sample 3 among 3/)
+})
+
+const SHUFFLED = [[6, 7, 1, 4], [2, 0, 9, 8], [3, 5], [2, 4, 7, 0], [8, 9, 5, 3], [6, 1]]
+const AFTER = [0.455627977848053, 0.6323062777519226]
+const OWN_GENERATOR = [[1, 0, 4, 2, 3, 5]]
+const SPLIT = [[4, 0, 5, 3], [2, 6, 1]]
+
+test.run()
