@@ -21,6 +21,10 @@ export type NestedData = number | boolean | ArrayLike<number> | readonly NestedD
 /** A shape as one list or number by number, then options: zeros([2, 3]), zeros(2, 3), zeros([2, 3], { requiresGrad: true }). */
 type ShapeAnd<O> = [shape: Shape | number, options?: O] | [...sizes: number[]]
 
+function isList(level: NestedData | undefined): level is ArrayLike<number> | readonly NestedData[] {
+  return typeof level === 'object' && level !== null
+}
+
 function finish(array: NDArray, { requiresGrad = false }: TensorOptions): Tensor {
   return new Tensor(array).requiresGrad_(requiresGrad)
 }
@@ -43,12 +47,12 @@ function parseShape<O extends object>(operation: string, args: ShapeAnd<O>): { s
  */
 export function tensor(data: NestedData, options: TensorOptions & { readonly shape?: Shape } = {}): Tensor {
   const shape: number[] = []
-  for (let level: NestedData | undefined = data; typeof level === 'object'; level = level[0]) shape.push(level.length)
+  for (let level: NestedData | undefined = data; isList(level); level = level[0]) shape.push(level.length)
   const numbers = new Float32Array(numelOf(shape))
   let next = 0
   let bool = false
   const collect = (level: NestedData, depth: number): void => {
-    if (typeof level === 'object') {
+    if (isList(level)) {
       if (depth >= shape.length || level.length !== shape[depth])
         throw new ShapeError('tensor', `the list at depth ${depth} has ${level.length} entries where ${shape[depth] ?? 'a number'} was expected`, 'lists at the same depth must have the same length')
       for (let i = 0; i < level.length; i++) collect(level[i], depth + 1)
@@ -92,6 +96,7 @@ export function arange(start: number, end?: number, step = 1, options: TensorOpt
   const [first, last] = end === undefined ? [0, start] : [start, end]
   if (step === 0 || !((last - first) / step >= 0)) throw new ValueError('arange', `steps of ${step} do not lead from ${first} to ${last}`, 'give a step other than 0 in the direction of the end')
   const count = Math.ceil((last - first) / step)
+  checkShape('arange', [count])
   return finish(NDArray.from(Float32Array.from({ length: count }, (_, i) => first + i * step), [count], options.dtype), options)
 }
 

@@ -5,7 +5,7 @@ import { NDArray } from '../tensor/ndarray.ts'
 import { sameShape, showShape } from '../tensor/shape.ts'
 import { checkAnomaly } from './anomaly.ts'
 import { enableGrad, isGradEnabled, noGrad } from './grad-mode.ts'
-import type { Edge, Node } from './graph.ts'
+import { runHook, type Edge, type Node } from './graph.ts'
 import { constant, edgeOf } from './op.ts'
 import type { Tensor } from './tensor.ts'
 
@@ -47,7 +47,7 @@ class Arrivals {
     this.#nodes.delete(node)
     for (const { output, hook } of node.hooks) {
       const grad = grads[output]
-      if (grad) grads[output] = hook(grad) ?? grad
+      if (grad) grads[output] = runHook(hook, grad)
     }
     return grads
   }
@@ -58,7 +58,7 @@ class Arrivals {
   }
 
   *leaves(): Iterable<[Tensor, Tensor]> {
-    for (const [leaf, sum] of this.#leaves) yield [leaf, leaf.leafHooks.reduce((grad, hook) => hook(grad) ?? grad, sum)]
+    for (const [leaf, sum] of this.#leaves) yield [leaf, leaf.leafHooks.reduce((grad, hook) => runHook(hook, grad), sum)]
   }
 }
 
@@ -90,33 +90,51 @@ function initialGradient(operation: string, root: Tensor, given: Tensor | null |
   return given
 }
 
+let accumulating = false
+
+/** Whether gradients are on their way to the `grad` of leaves, by backward(), and not to the result of grad(). */
+export function isAccumulating(): boolean {
+  return accumulating
+}
+
+/** Runs a pass of backward() (accumulates) or of grad(), recorded or not. */
+function pass(accumulates: boolean, { createGraph = false }: BackwardOptions, run: () => void): void {
+  const before = accumulating
+  accumulating = accumulates
+  try {
+    if (createGraph) enableGrad(run)
+    else noGrad(run)
+  } finally {
+    accumulating = before
+  }
+}
+
 /** Sends gradients through `nodes`, latest first. `arrived` sees the complete gradients of each node's outputs. */
 function propagate(nodes: readonly Node[], arrivals: Arrivals, { createGraph = false, retainGraph = createGraph }: BackwardOptions, arrived?: (node: Node, grads: readonly (Tensor | null)[]) => void): void {
-  const inMode = createGraph ? enableGrad : noGrad
-  inMode(() => {
-    for (const node of nodes) {
-      const grads = arrivals.take(node)
-      if (!grads) continue
-      for (const { output, tensor } of node.retained) {
-        const grad = grads[output]
-        if (grad) accumulate(tensor, grad)
-      }
-      arrived?.(node, grads)
-      const inputGrads = node.backward(grads)
-      checkAnomaly(node, inputGrads)
-      if (!retainGraph) node.context.release()
-      node.edges.forEach((edge, i) => {
-        const grad = inputGrads[i]
-        if (edge && grad) arrivals.add(edge, grad)
-      })
+  for (const node of nodes) {
+    const grads = arrivals.take(node)
+    if (!grads) continue
+    for (const { output, tensor } of node.retained) {
+      const grad = grads[output]
+      if (grad) accumulate(tensor, grad)
     }
-  })
+    arrived?.(node, grads)
+    const inputGrads = node.backward(grads)
+    checkAnomaly(node, inputGrads)
+    if (!retainGraph) node.context.release()
+    node.edges.forEach((edge, i) => {
+      const grad = inputGrads[i]
+      if (edge && grad) arrivals.add(edge, grad)
+    })
+  }
 }
 
 /** tensor.grad += grad. A gradient that is recorded makes a new sum; else the sum is made in place, as in PyTorch. */
 function accumulate(tensor: Tensor, grad: Tensor): void {
+  if (tensor.grad && !sameShape(tensor.grad.shape, tensor.shape))
+    throw new GraphError('backward', `the grad of a tensor of shape ${showShape(tensor.shape)} has been set to a tensor of shape ${showShape(tensor.grad.shape)}`, 'set it to null or to a tensor of the same shape')
   if (!tensor.grad) tensor.grad = grad.requiresGrad ? grad.clone() : constant(grad.array.copy())
-  else if (isGradEnabled() || tensor.grad.requiresGrad) tensor.grad = tensor.grad.add(grad)
+  else if (isGradEnabled() || tensor.grad.requiresGrad || !tensor.grad.isContiguous()) tensor.grad = tensor.grad.add(grad)
   else {
     const sum = tensor.grad.array
     kernels().copy(sum, tensor.grad.add(grad).array)
@@ -130,9 +148,8 @@ export function backward(root: Tensor, gradient?: Tensor | null, options: Backwa
   const first = initialGradient('backward', root, gradient)
   const start = edgeOf(root)
   if (start) arrivals.add(start, first)
-  propagate(nodesBehind([root]), arrivals, options)
-  const inMode = options.createGraph ? enableGrad : noGrad
-  inMode(() => {
+  pass(true, options, () => {
+    propagate(nodesBehind([root]), arrivals, options)
     for (const [leaf, grad] of arrivals.leaves()) accumulate(leaf, grad)
   })
 }
@@ -164,9 +181,11 @@ export function grad(outputs: Tensor | readonly Tensor[], inputs: Tensor | reado
     targets.forEach((target, i) => {
       if (('leaf' in target ? target.leaf : target.node) === place) found[i] = grads['leaf' in target ? 0 : target.output]
     })
-  propagate(nodesLeadingTo(targets, nodesBehind(roots)), arrivals, options, collect)
-  for (const [node, grads] of arrivals.rest()) collect(node, grads)
-  for (const [leaf, sum] of arrivals.leaves()) collect(leaf, [sum])
+  pass(false, options, () => {
+    propagate(nodesLeadingTo(targets, nodesBehind(roots)), arrivals, options, collect)
+    for (const [node, grads] of arrivals.rest()) collect(node, grads)
+    for (const [leaf, sum] of arrivals.leaves()) collect(leaf, [sum])
+  })
   found.forEach((sum, i) => {
     if (!sum && !options.allowUnused)
       throw new GraphError('grad', `the outputs do not depend on input ${i} of shape ${showShape(wanted[i].shape)}`, 'pass { allowUnused: true } to get null for it')

@@ -51,12 +51,12 @@ export class Function {
     const result = noGrad(() => this.forward(ctx, ...args))
     if (!needs.includes(true)) return result
     const outputs: readonly Tensor[] = result instanceof Tensor ? [result] : (result as Tensor[])
-    // An input that is returned as it is becomes a tensor of its own, so that it does not lose its history.
-    const fresh = outputs.map((output) => (inputs.includes(output) ? output.detach() : output))
+    // What has a history, or is an input returned as it is, becomes a tensor of its own, so that it does not lose its history.
+    const fresh = outputs.map((output) => (inputs.includes(output) || output.requiresGrad ? output.detach() : output))
     record(`${this.name}Backward`, inputs, fresh, context, (grads) => {
       const given = grads.map((grad, i) => grad ?? new Tensor(fresh[i].array.copy()).zero_())
       const returned = this.backward(ctx, ...given)
-      const list = returned instanceof Tensor || returned === null ? [returned] : returned
+      const list = Array.isArray(returned) ? returned : [returned ?? null]
       if (list.length !== args.length) throw new ValueError(this.name, `backward returned ${list.length} gradients for ${args.length} arguments`, 'return one for each argument of forward, null for those without')
       return list
     })

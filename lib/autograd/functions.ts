@@ -1,4 +1,5 @@
 /** Functions of several tensors that are no method of one of them. */
+import { broadcastShapes } from '../tensor/shape.ts'
 import { choosing } from './ops/where.ts'
 import { toTensor, type Tensor, type Operand } from './tensor.ts'
 
@@ -16,8 +17,10 @@ export const bmm = (a: Tensor, b: Tensor): Tensor => a.bmm(b)
 export const pow = (base: Operand, exponent: Operand): Tensor => toTensor(base).pow(exponent)
 export const equal = (a: Tensor, b: Tensor): boolean => a.equal(b)
 
-/** Whether all numbers agree: |a − b| ≤ atol + rtol · |b|. Same as torch.allclose. */
+/** Whether all numbers agree: |a − b| ≤ atol + rtol · |b|, with broadcasting. Same as torch.allclose. */
 export function allclose(a: Tensor, b: Tensor, { rtol = 1e-5, atol = 1e-8, equalNan = false }: { rtol?: number; atol?: number; equalNan?: boolean } = {}): boolean {
-  const [x, y] = [a.expand(b.ndim > a.ndim ? b.shape : a.shape).data, b.expand(a.ndim > b.ndim ? a.shape : b.shape).data]
-  return x.every((value, i) => value === y[i] || Math.abs(value - y[i]) <= atol + rtol * Math.abs(y[i]) || (equalNan && value !== value && y[i] !== y[i]))
+  const shape = broadcastShapes('allclose', a.shape, b.shape)
+  const [x, y] = [a.expand(shape).data, b.expand(shape).data]
+  const close = (p: number, q: number) => p === q || (Number.isFinite(p - q) && Math.abs(p - q) <= atol + rtol * Math.abs(q))
+  return x.every((value, i) => close(value, y[i]) || (equalNan && Number.isNaN(value) && Number.isNaN(y[i])))
 }

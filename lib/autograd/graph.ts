@@ -9,6 +9,14 @@ export type Edge = { readonly node: Node; readonly output: number } | { readonly
 
 export type Hook = (grad: Tensor) => Tensor | void
 
+/** What `hook` makes of a gradient. */
+export function runHook(hook: Hook, grad: Tensor): Tensor {
+  const replaced = hook(grad) ?? grad
+  if (!sameShape(replaced.shape, grad.shape))
+    throw new GraphError('registerHook', `a hook returned a gradient of shape ${showShape(replaced.shape)} for one of shape ${showShape(grad.shape)}`, 'a hook must keep the shape')
+  return replaced
+}
+
 /** What a backward rule may know of its call. */
 export class Context {
   /** Which inputs want a gradient. */

@@ -4,7 +4,7 @@ import { kernels } from '../tensor/kernels/kernels.ts'
 import { NDArray } from '../tensor/ndarray.ts'
 import { sameShape, showShape } from '../tensor/shape.ts'
 import { isGradEnabled, noGrad } from './grad-mode.ts'
-import { constant, defineOp } from './op.ts'
+import { constant, defineOp, named } from './op.ts'
 import { sumTo } from './ops/sum.ts'
 import { choosing } from './ops/where.ts'
 import type { Tensor } from './tensor.ts'
@@ -12,7 +12,7 @@ import type { Tensor } from './tensor.ts'
 /** What a tensor holds after copy_(): the source, stretched to its shape. The old values have no influence any more. */
 export const overwritten = defineOp('copy', {
   forward: (_, [old, source]: [old: NDArray, source: NDArray]) => source.expand(old.shape, 'copy_').copy(),
-  backward: ({ shapes, needs }, grad) => [needs[0] ? grad.mul(0) : null, needs[1] ? sumTo(grad, shapes[1]) : null],
+  backward: ({ shapes, needs }, grad) => [needs[0] ? constant(NDArray.empty(shapes[0])) : null, needs[1] ? sumTo(grad, shapes[1]) : null],
 })
 
 /** A tensor of which the view that `look` takes has been replaced by `value`. The numbers are already in place. */
@@ -25,21 +25,25 @@ export const viewReplaced = defineOp('copy_slices', {
   },
 })
 
-/** Replaces the numbers of `target` by those of `compute()`, and its history by theirs. Nothing is changed when it throws. */
-export function changeInPlace(name: string, target: Tensor, compute: () => Tensor): Tensor {
+/**
+ * Replaces the numbers of `target` by those of `compute(target)`, and its history by theirs. Nothing is changed when it throws.
+ * Where gradients are recorded, `compute` sees a copy of the target, which keeps the old numbers for their gradients.
+ */
+export function changeInPlace(name: string, target: Tensor, compute: (old: Tensor) => Tensor): Tensor {
   const base = target.viewBase ?? target
-  if (isGradEnabled() && base.requiresGrad && base.isLeaf)
-    throw new GraphError(name, `${base === target ? 'the tensor' : 'the tensor that this is a view of'}, of shape ${showShape(base.shape)}, is a leaf that requires a gradient`, 'change it inside noGrad(() => ...), or change a clone()')
+  for (const tensor of [target, base])
+    if (isGradEnabled() && tensor.requiresGrad && tensor.isLeaf)
+      throw new GraphError(name, `${tensor === target ? 'the tensor' : 'the tensor that this is a view of'}, of shape ${showShape(tensor.shape)}, is a leaf that requires a gradient`, 'change it inside noGrad(() => ...), or change a clone()')
   if (target.array.strides.some((stride, d) => stride === 0 && target.shape[d] > 1))
     throw new ValueError(name, `the tensor of shape ${showShape(target.shape)} is expanded: several of its elements are one number`, 'clone() it first')
-  const result = compute()
+  const result = compute(isGradEnabled() ? target.snapshot() : target)
   if (!sameShape(result.shape, target.shape))
     throw new ShapeError(name, `the result has shape ${showShape(result.shape)}, which does not fit into ${showShape(target.shape)}`, 'only the argument may be broadcast')
+  const recorded = isGradEnabled() && (result.requiresGrad || base.requiresGrad)
+  if (recorded && !target.followsBase)
+    throw new GraphError(name, `the tensor of shape ${showShape(target.shape)} is a view that was taken inside noGrad, but changed outside of it, where gradients are recorded`, 'take the view outside of noGrad, or change it inside')
   kernels().copy(target.array, result.array)
   target.array.storage.version++
-  if (isGradEnabled() && (result.requiresGrad || base.requiresGrad)) {
-    const history = base === target ? result : viewReplaced([base, result], (from) => target.viewOf(from))
-    base.replaceHistory(history)
-  }
+  if (recorded) base.replaceHistory(base === target ? result : named('CopySlices', viewReplaced([base, result], (from) => target.viewOf(from))))
   return target
 }

@@ -1,6 +1,6 @@
 /** Python's index expressions: x.at(':', 0, '1:', '::2', '...', null, [0, 2], mask). */
 import { IndexError, ValueError } from '../tensor/errors.ts'
-import { numelOf, showShape } from '../tensor/shape.ts'
+import { broadcastShapes, numelOf, showShape } from '../tensor/shape.ts'
 import { constant, named } from './op.ts'
 import { checkedIndex, take } from './ops/indexing.ts'
 import { slice } from './ops/views.ts'
@@ -34,12 +34,13 @@ export function parseSlice(text: string, size: number): { start: number; size: n
   return { start: first, size: Math.max(0, Math.ceil((clip(stop, size) - first) / every)), step: every }
 }
 
-/** Tensors in an index expression are masks when they hold booleans, else whole numbers. */
-function toIndexTensor(index: Index, isTensor: IsTensor): Tensor | null {
-  if (isTensor(index)) return index
+/** An entry with arrays turned into tensors, which are masks when they hold booleans, else whole numbers. A scalar is a number. */
+function toEntry(index: Index, isTensor: IsTensor): Index {
+  if (isTensor(index) && index.ndim === 0 && index.dtype !== 'bool') return index.item()
+  if (index === null || typeof index === 'number' || typeof index === 'string' || (isTensor(index) && index.ndim > 0)) return index
   if (index instanceof Float32Array || index instanceof Int32Array || index instanceof Uint8Array) return constant(NDArray.from(Float32Array.from(index), [index.length], 'int64'))
-  if (typeof index === 'boolean') throw new ValueError('at', 'a single boolean is no index', 'use an array of booleans as a mask')
-  return Array.isArray(index) ? nestedIndex(index) : null
+  if (Array.isArray(index)) return nestedIndex(index)
+  throw new ValueError('at', `${String(index)} is no index`, "use a number, a string like '1:', null, an array of whole numbers, or a mask of at least one dimension")
 }
 
 function nestedIndex(list: NestedIndex): Tensor {
@@ -67,7 +68,7 @@ export function nonzero(mask: Tensor): Tensor[] {
 
 /** Evaluates an index expression: slices and numbers first, as views; then arrays and masks, which copy. */
 export function at(x: Tensor, expression: readonly Index[], isTensor: IsTensor): Tensor {
-  const entries = expression.map((index) => toIndexTensor(index, isTensor) ?? index)
+  const entries = expression.map((index) => toEntry(index, isTensor))
   const used = entries.reduce<number>((sum, index) => sum + consumed(index), 0)
   if (used > x.ndim) throw new IndexError('at', `${used} indices were given for a tensor of shape ${showShape(x.shape)}`, `give at most ${x.ndim}`)
   const dots = entries.filter((index) => index === '...').length
@@ -107,6 +108,7 @@ function indexArrays(x: Tensor, arrays: readonly { dim: number; index: Tensor }[
   const sizes = dims.map((d) => x.shape[d])
   if (numelOf(sizes) > 2 ** 24) throw new IndexError('at', `the indexed dimensions ${showShape(sizes)} hold more than 2^24 places, which float32 positions cannot tell apart`, 'index one dimension at a time')
   // One number for the position in all indexed dimensions together: ((i · size₁ + j) · size₂ + k) ...
+  checked.map((index) => index.shape).reduce((a, b) => broadcastShapes('at', a, b))
   const flat = checked.reduce((sum, index, i) => sum.mul(sizes[i]).add(index))
   const rows = x.permute([...dims, ...others]).reshape([numelOf(sizes), ...others.map((d) => x.shape[d])])
   const taken = take([rows, flat.detach()])

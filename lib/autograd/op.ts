@@ -1,4 +1,5 @@
 /** defineOp: an operation as one object, forward and backward side by side. */
+import { ValueError } from '../tensor/errors.ts'
 import { NDArray } from '../tensor/ndarray.ts'
 import { anomalyTrace } from './anomaly.ts'
 import { isGradEnabled } from './grad-mode.ts'
@@ -46,6 +47,12 @@ export function scalar(value: number): Tensor {
   return constant(NDArray.full([], value))
 }
 
+/** Throws unless every input is a tensor, or null where it has been left out. */
+export function checkTensors(operation: string, inputs: readonly (Tensor | null)[]): void {
+  for (const input of inputs)
+    if (input !== null && !(input?.array instanceof NDArray)) throw new ValueError(operation, `${String(input)} is no tensor`, 'make a tensor() of it')
+}
+
 /** 'relu_backward' -> 'ReluBackwardBackward0', as PyTorch names its graph nodes. */
 function nodeName(name: string): string {
   return name.split('_').map((word) => word[0].toUpperCase() + word.slice(1)).join('') + 'Backward0'
@@ -60,6 +67,7 @@ export function edgeOf(tensor: Tensor | null): Edge {
 export function defineOp<const I extends Arrays, R extends NDArray | NDArray[], O = void>(name: string, rule: OpRule<I, R, O>): Op<I, R, O> {
   opNames.push(name)
   const op = (inputs: readonly (Tensor | null)[], options: O): Tensor | Tensor[] => {
+    checkTensors(name, inputs)
     const needs = inputs.map((input) => isGradEnabled() && input !== null && input.requiresGrad)
     const context = new Context(name, needs, inputs.map((input) => input?.shape ?? []))
     const result = rule.forward(context, inputs.map((input) => input && input.array) as Arrays as I, options)

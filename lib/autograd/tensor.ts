@@ -3,9 +3,9 @@ import { GraphError, ValueError } from '../tensor/errors.ts'
 import { formatTensor } from '../tensor/format.ts'
 import { NDArray, type DType } from '../tensor/ndarray.ts'
 import { defaultGenerator, type Generator } from '../tensor/random.ts'
-import { normalizeDim, normalizeDims, showShape, type Shape } from '../tensor/shape.ts'
+import { broadcastShapes, normalizeDim, normalizeDims, showShape, type Shape } from '../tensor/shape.ts'
 import * as engine from './engine.ts'
-import { enableGrad } from './grad-mode.ts'
+import { enableGrad, isGradEnabled } from './grad-mode.ts'
 import type { Hook, Node } from './graph.ts'
 import { changeInPlace, overwritten } from './in-place.ts'
 import { at, nonzero, type Index } from './index-expression.ts'
@@ -59,6 +59,8 @@ export class ValuesAndIndices {
 interface View {
   readonly base: Tensor
   readonly remake: (base: Tensor) => Tensor
+  /** Whether gradients were recorded when it was taken. */
+  readonly recorded: boolean
   /** The base's history count when this view was last derived from it. */
   derived: number
 }
@@ -185,7 +187,7 @@ export class Tensor {
   }
   /** The same numbers without history. The storage is shared. */
   detach(): Tensor {
-    return new Tensor(this.array)
+    return new Tensor(this.array.restride(this.shape, this.array.strides))
   }
   /** A copy in a storage of its own, with this tensor as its history. */
   clone(): Tensor {
@@ -215,7 +217,8 @@ export class Tensor {
   linkView(input: Tensor, remake: (from: Tensor) => Tensor): void {
     const outer = input.#view
     const base = outer?.base ?? input
-    this.#view = { base, remake: outer ? (from) => remake(outer.remake(from)) : remake, derived: base.#history }
+    const recorded = isGradEnabled() && (outer?.recorded ?? true)
+    this.#view = { base, remake: outer ? (from) => remake(outer.remake(from)) : remake, recorded, derived: base.#history }
   }
   /** The tensor that this one is a view of, or null. */
   get viewBase(): Tensor | null {
@@ -225,10 +228,24 @@ export class Tensor {
   viewOf(from: Tensor): Tensor {
     return this.#view ? this.#view.remake(from) : from
   }
-  /** Takes over the history of `result` after an in-place change. */
+  /** Whether a change of this tensor is one of its base: not for a view that was taken inside noGrad. */
+  get followsBase(): boolean {
+    return this.#view?.recorded ?? true
+  }
+  /** This tensor as it is now: a copy of its numbers, with its history. */
+  snapshot(): Tensor {
+    const copy = new Tensor(this.array.copy())
+    copy.attach(this.gradFn, this.outputIndex)
+    return copy
+  }
+  /** Takes over the history of `result` after an in-place change. A gradient that is kept is from now on that of the result. */
   replaceHistory(result: Tensor): void {
+    const retained = this.#node?.retained ?? []
+    const kept = retained.findIndex(({ tensor }) => tensor === this)
+    if (kept >= 0) retained.splice(kept, 1)
     this.attach(result.gradFn, result.outputIndex)
     this.#history++
+    if (kept >= 0) this.retainGrad()
   }
   /** A view whose base was changed in place has the history of the same view taken anew. */
   #followBase(): void {
@@ -361,6 +378,7 @@ export class Tensor {
   /** Limited to [min, max]; either may be left out. clamp(0, 1) or clamp({ min: 0 }). */
   clamp(min?: number | null | { readonly min?: number | null; readonly max?: number | null }, max?: number | null): Tensor {
     const bounds = typeof min === 'object' && min !== null ? min : { min, max }
+    if (typeof bounds.min !== 'number' && typeof bounds.max !== 'number') throw new ValueError('clamp', 'neither min nor max was given as a number', 'give at least one of them')
     return clamp([this], [bounds.min ?? -Infinity, bounds.max ?? Infinity])
   }
 
@@ -392,16 +410,16 @@ export class Tensor {
   amin(dim?: Dims | ReduceOptions, keepdim?: boolean | ReduceOptions): Tensor {
     return amin([this], this.#reduction('amin', dim, keepdim).reduction)
   }
-  /** The largest element, or `[values, indices]` along a dimension, where the first of equal ones counts. */
-  max(): Tensor
+  /** The largest element, or `[values, indices]` along a dimension, where the first of equal ones counts, or maximum(other). */
+  max(other?: Tensor): Tensor
   max(dim: number | ReduceOptions, keepdim?: boolean | ReduceOptions): ValuesAndIndices
-  max(dim?: number | ReduceOptions, keepdim?: boolean | ReduceOptions): Tensor | ValuesAndIndices {
-    return this.#extremum('max', dim, keepdim)
+  max(dim?: number | ReduceOptions | Tensor, keepdim?: boolean | ReduceOptions): Tensor | ValuesAndIndices {
+    return dim instanceof Tensor ? this.maximum(dim) : this.#extremum('max', dim, keepdim)
   }
-  min(): Tensor
+  min(other?: Tensor): Tensor
   min(dim: number | ReduceOptions, keepdim?: boolean | ReduceOptions): ValuesAndIndices
-  min(dim?: number | ReduceOptions, keepdim?: boolean | ReduceOptions): Tensor | ValuesAndIndices {
-    return this.#extremum('min', dim, keepdim)
+  min(dim?: number | ReduceOptions | Tensor, keepdim?: boolean | ReduceOptions): Tensor | ValuesAndIndices {
+    return dim instanceof Tensor ? this.minimum(dim) : this.#extremum('min', dim, keepdim)
   }
   /** Index of the first largest element, of all in row-major order or along a dimension. */
   argmax(dim?: number | ReduceOptions | null, keepdim?: boolean | ReduceOptions): Tensor {
@@ -566,8 +584,10 @@ export class Tensor {
     const blocks = this.reshape(sizes.flatMap((size) => [1, size])).expand(times.flatMap((n, d) => [n, sizes[d]]))
     return named('RepeatBackward0', blocks.clone().reshape(times.map((n, d) => n * sizes[d])))
   }
-  /** Each element `repeats` times in a row along `dim`. */
-  repeatInterleave(repeats: number, dim = 0): Tensor {
+  /** Each element `repeats` times in a row along `dim`, or of all elements in row-major order. */
+  repeatInterleave(repeats: number, dim?: number): Tensor {
+    if (dim === undefined || this.ndim === 0) return this.reshape([-1]).repeatInterleave(repeats, dim ?? 0)
+    if (!Number.isInteger(repeats) || repeats < 0) throw new ValueError('repeatInterleave', `${repeats} does not say how often each element is repeated`, 'give a whole number of at least 0')
     const d = normalizeDim('repeatInterleave', dim, this.ndim)
     const index = Float32Array.from({ length: this.shape[d] * repeats }, (_, i) => Math.floor(i / repeats))
     return this.indexSelect(d, constant(NDArray.from(index, [index.length], 'int64')))
@@ -581,7 +601,7 @@ export class Tensor {
     if (dims === undefined) return this.flatten().roll(shifts, 0).reshape(this.shape)
     const along = typeof dims === 'number' ? [dims] : dims
     const by = typeof shifts === 'number' ? [shifts] : shifts
-    if (along.length !== by.length) throw new ValueError('roll', `${by.length} shifts were given for ${along.length} dimensions`, 'give one for each')
+    if (along.length !== by.length || along.length === 0) throw new ValueError('roll', `${by.length} shifts were given for ${along.length} dimensions`, 'give one for each')
     return along.reduce<Tensor>((x, dim, i) => {
       const size = x.shape[normalizeDim('roll', dim, x.ndim)]
       const shift = size > 0 ? ((by[i] % size) + size) % size : 0
@@ -613,7 +633,7 @@ export class Tensor {
   }
   /** A copy with `source` added at the places that gather would read. Same as torch.scatter_add. */
   scatterAdd(dim: number, index: Tensor, source: Tensor): Tensor {
-    return this.add(scatterAdd([source, index], { dim, shape: this.shape }))
+    return named('ScatterAddBackward0', this.add(scatterAdd([source, index], { dim, shape: this.shape })))
   }
   /** The elements at `index` along `dim`. */
   indexSelect(dim: number, index: Tensor | readonly number[]): Tensor {
@@ -627,41 +647,42 @@ export class Tensor {
   maskedFill(mask: Tensor, value: Operand): Tensor {
     return named('MaskedFillBackward0', choosing(mask, value, this))
   }
-  /** The elements where the mask is not 0, in row-major order. */
+  /** The elements where the mask is not 0, in row-major order, with broadcasting. */
   maskedSelect(mask: Tensor): Tensor {
-    return named('MaskedSelectBackward0', this.at(...nonzero(mask)))
+    const shape = broadcastShapes('maskedSelect', this.shape, mask.shape)
+    return named('MaskedSelectBackward0', this.expand(shape).reshape([-1]).at(...nonzero(mask.expand(shape).reshape([-1]))))
   }
 
   // ---- in place
 
   add_(other: Operand): this {
-    return this.#inPlace('add_', () => this.add(other))
+    return this.#inPlace('add_', (old) => old.add(other))
   }
   sub_(other: Operand): this {
-    return this.#inPlace('sub_', () => this.sub(other))
+    return this.#inPlace('sub_', (old) => old.sub(other))
   }
   mul_(other: Operand): this {
-    return this.#inPlace('mul_', () => this.mul(other))
+    return this.#inPlace('mul_', (old) => old.mul(other))
   }
   div_(other: Operand): this {
-    return this.#inPlace('div_', () => this.div(other))
+    return this.#inPlace('div_', (old) => old.div(other))
   }
   clamp_(min?: number | null, max?: number | null): this {
-    return this.#inPlace('clamp_', () => this.clamp(min, max))
+    return this.#inPlace('clamp_', (old) => old.clamp(min, max))
   }
   /** Takes over the numbers of `source`, stretched to this shape. */
   copy_(source: Tensor): this {
-    return this.#inPlace('copy_', () => overwritten([this, source]))
+    return this.#inPlace('copy_', (old) => named('CopyBackwards', overwritten([old, source])))
   }
   fill_(value: Operand): this {
-    return this.#inPlace('fill_', () => overwritten([this, toTensor(value)]))
+    return this.#inPlace('fill_', (old) => named('FillBackward0', overwritten([old, toTensor(value)])))
   }
   zero_(): this {
-    return this.fill_(0)
+    return this.#inPlace('zero_', (old) => named('ZeroBackward0', overwritten([old, toTensor(0)])))
   }
   /** `value` where the mask is not 0. */
   maskedFill_(mask: Tensor, value: Operand): this {
-    return this.#inPlace('maskedFill_', () => this.maskedFill(mask, value))
+    return this.#inPlace('maskedFill_', (old) => old.maskedFill(mask, value))
   }
   /** Numbers drawn evenly from [low, high). */
   uniform_(low = 0, high = 1, { generator = defaultGenerator }: { generator?: Generator } = {}): this {
@@ -676,18 +697,18 @@ export class Tensor {
     return this.#draw('bernoulli_', (out) => generator.bernoulli(out, p))
   }
 
-  #inPlace(name: string, compute: () => Tensor): this {
+  #inPlace(name: string, compute: (old: Tensor) => Tensor): this {
     changeInPlace(name, this, compute)
     return this
   }
   /** Random numbers are drawn in the order in which this tensor's elements lie in memory, as in PyTorch. */
   #draw(name: string, fill: (out: Float32Array) => void): this {
-    return this.#inPlace(name, () => {
+    return this.#inPlace(name, (old) => {
       const order = this.shape.map((_, d) => d).sort((a, b) => this.array.strides[b] - this.array.strides[a] || a - b)
       const drawn = NDArray.empty(order.map((d) => this.shape[d]))
       fill(drawn.storage.data)
       const inverse = order.map((_, d) => order.indexOf(d))
-      return overwritten([this, constant(drawn.permute(inverse))])
+      return overwritten([old, constant(drawn.permute(inverse))])
     })
   }
 }

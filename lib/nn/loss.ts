@@ -53,3 +53,29 @@ export class L1Loss extends Module<[input: Tensor, target: Tensor]> {
     return F.l1Loss(input, target, { reduction: this.reduction })
   }
 }
+
+/** Binary cross entropy of unnormalised scores. Same as torch.nn.BCEWithLogitsLoss. */
+export class BCEWithLogitsLoss extends Module<[input: Tensor, target: Tensor]> {
+  readonly #options: F.BCEOptions
+  constructor(options: F.BCEOptions = {}) {
+    super()
+    this.#options = options
+    if (options.weight) this.registerBuffer('weight', options.weight)
+    if (options.posWeight) this.registerBuffer('pos_weight', options.posWeight)
+  }
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.binaryCrossEntropyWithLogits(input, target, this.#options)
+  }
+}
+
+/** Kullback-Leibler divergence of log probabilities from target probabilities. Same as torch.nn.KLDivLoss. */
+export class KLDivLoss extends Module<[input: Tensor, target: Tensor]> {
+  readonly #options: F.KLDivOptions
+  constructor(options: F.KLDivOptions = {}) {
+    super()
+    this.#options = options
+  }
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.klDiv(input, target, this.#options)
+  }
+}

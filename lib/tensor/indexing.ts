@@ -2,7 +2,7 @@
 import { IndexError, ShapeError } from './errors.ts'
 import { kernels } from './kernels/kernels.ts'
 import { NDArray } from './ndarray.ts'
-import { normalizeDim, showShape, type Shape } from './shape.ts'
+import { normalizeDim, sameShape, showShape, type Shape } from './shape.ts'
 
 /** `index` as whole numbers from 0 to size - 1, negative ones counted from the end where that is allowed. Throws on any other. */
 export function checkIndex(operation: string, index: NDArray, size: number, negative = false): NDArray {
@@ -55,6 +55,8 @@ export function scatterAdd(x: NDArray, dim: number, index: NDArray, shape: Shape
   if (shape.length === 0) return scatterAdd(x.reshape([1]), 0, index.reshape([1]), [1]).reshape(shape)
   const d = normalizeDim('scatterAdd', dim, shape.length)
   checkGather('scatterAdd', shape, d, index)
+  if (!sameShape(x.shape, index.shape))
+    throw new ShapeError('scatterAdd', `a source of shape ${showShape(x.shape)} does not fit an index of shape ${showShape(index.shape)}`, 'source and index must have the same shape')
   const last = index.transpose(d, -1)
   const window = NDArray.empty(last.shape.with(-1, shape[d]))
   if (index.numel > 0) kernels().scatterAdd(window, x.transpose(d, -1), last)

@@ -44,12 +44,17 @@ export class NDArray {
   /** A new dense array that holds `value` everywhere. */
   static full(shape: Shape, value: number, dtype: DType = 'float32'): NDArray {
     const out = NDArray.empty(shape, dtype)
-    if (value !== 0) kernels().fill(out, value)
+    if (!Object.is(value, 0)) kernels().fill(out, value)
     return out
   }
 
   get ndim(): number {
     return this.shape.length
+  }
+
+  /** Address of the first number on the heap, in bytes; 0 when the numbers are elsewhere. */
+  get pointer(): number {
+    return this.storage.address === 0 ? 0 : this.storage.address + 4 * this.offset
   }
 
   /** Whether the numbers lie densely in row-major order. */

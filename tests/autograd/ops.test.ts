@@ -19,11 +19,11 @@ const normal = (...shape: number[]) => randn(shape, { generator, requiresGrad: t
 /** Numbers of either sign, none nearer to 0 than a half. */
 const awayFromZero = (...shape: number[]) => given(normal(...shape).detach(), (x) => x + Math.sign(x) / 2)
 const positive = (...shape: number[]) => given(normal(...shape).detach(), (x) => Math.abs(x) + 0.5)
-/** Numbers at least 0.3 apart from each other, in no order. */
+/** Numbers 0.3 apart from each other, in no order, and 0.15 from 0. */
 const distinct = (...shape: number[]) => {
   const x = normal(...shape).detach()
   const ranks = [...x.data].map((value) => x.data.filter((other) => other < value).length)
-  return given(x, (_, i) => 0.3 * (ranks[i] - x.numel() / 2) + 0.15)
+  return given(x, (_, i) => 0.3 * (ranks[i] - Math.floor(x.numel() / 2)) + 0.15)
 }
 const given = (x: Tensor, f: (value: number, i: number) => number) => tensor(x.data.map((value, i) => f(value, i)), { shape: x.shape, requiresGrad: true })
 const whole = (values: number[] | number[][]) => tensor(values, { dtype: 'int64' })

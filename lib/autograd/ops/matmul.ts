@@ -3,7 +3,7 @@ import { ShapeError } from '../../tensor/errors.ts'
 import { matmul as product } from '../../tensor/matmul.ts'
 import type { NDArray } from '../../tensor/ndarray.ts'
 import { showShape } from '../../tensor/shape.ts'
-import { defineOp, named } from '../op.ts'
+import { checkTensors, defineOp, named } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { sumTo } from './sum.ts'
 
@@ -38,6 +38,7 @@ export const addmm = defineOp('addmm', {
 
 /** Products of vectors, matrices and batches: vectors become matrices of one row or column, which is dropped again. */
 export function matmulAny(operation: 'matmul' | 'mm' | 'bmm', a: Tensor, b: Tensor): Tensor {
+  checkTensors(operation, [a, b])
   const wanted = operation === 'mm' ? 2 : operation === 'bmm' ? 3 : 0
   if (a.ndim === 0 || b.ndim === 0)
     throw new ShapeError(operation, `${showShape(a.shape)} and ${showShape(b.shape)} cannot be multiplied: one of them is a scalar`, 'use mul() to multiply by a scalar')

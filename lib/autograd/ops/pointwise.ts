@@ -1,8 +1,8 @@
 /** Functions of each element: one formula for the value, one for the derivative. */
 import { unary } from '../../tensor/elementwise.ts'
 import type { UnaryOp } from '../../tensor/kernels/kernels.ts'
-import type { NDArray } from '../../tensor/ndarray.ts'
-import { defineOp } from '../op.ts'
+import { NDArray } from '../../tensor/ndarray.ts'
+import { constant, defineOp } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 
 type One = [x: NDArray]
@@ -34,7 +34,7 @@ function ofOutput(name: UnaryOp, backward: (grad: Tensor, y: Tensor) => Tensor) 
 function step(name: UnaryOp) {
   return defineOp(name, {
     forward: (_, [x]: One) => unary(name, x),
-    backward: (_, grad) => [grad.mul(0)],
+    backward: ({ shapes: [shape] }) => [constant(NDArray.empty(shape))],
   })
 }
 

@@ -56,7 +56,7 @@ export const prod = defineOp('prod', {
 function productOfOthers(x: Tensor, dim: number): Tensor {
   const factors = x.unbind(dim)
   if (factors.length === 0) return x
-  const one = factors[0].detach().mul(0).add(1)
+  const one = constant(NDArray.full(factors[0].shape, 1))
   const fromLeft = [one]
   const fromRight = [one]
   for (let i = 0; i < factors.length - 1; i++) {
@@ -79,7 +79,7 @@ export const std = defineOp('std', {
 /** log Σ exp(x), shifted by the largest x so that nothing overflows. */
 export const logsumexp = defineOp('logsumexp', {
   forward(ctx, [x]: One, { dims, keepdim }: Reduction) {
-    const max = reduce('max', x, dims, true)
+    const max = x.numel > 0 ? reduce('max', x, dims, true) : reduce('sum', x, dims, true)
     const shift = where(binary('lt', unary('abs', max), NDArray.full([], Infinity)), max, NDArray.full([], 0))
     const y = binary('add', unary('log', reduce('sum', unary('exp', binary('sub', x, shift)), dims, true)), shift)
     const result = keepdim ? y : y.reshape(x.shape.filter((_, d) => !dims.includes(d)))

@@ -1,8 +1,14 @@
 /** nn.functional: what layers compute, as functions. */
 export * from './activation.ts'
+export { scaledDotProductAttention, type AttentionOptions } from './attention.ts'
 export { conv2d, type ConvOptions } from './convolution.ts'
 export { dropout } from './dropout.ts'
+export { interpolate, type InterpolateOptions } from './interpolate.ts'
 export { embedding, linear, oneHot } from './linear.ts'
-export { crossEntropy, l1Loss, mseLoss, nllLoss, type CrossEntropyOptions, type NLLOptions, type Reduction } from './loss.ts'
-export { batchNorm, groupNorm, layerNorm } from './normalization.ts'
-export { maxPool2d, type PoolOptions } from './pooling.ts'
+export {
+  binaryCrossEntropyWithLogits, crossEntropy, klDiv, l1Loss, mseLoss, nllLoss,
+  type BCEOptions, type CrossEntropyOptions, type KLDivOptions, type NLLOptions, type Reduction,
+} from './loss.ts'
+export { batchNorm, groupNorm, layerNorm, normalize, type NormalizeOptions } from './normalization.ts'
+export { pad, type PadOptions } from './pad.ts'
+export { adaptiveAvgPool2d, avgPool2d, maxPool2d, type AdaptiveSize, type AvgPoolOptions, type PoolOptions } from './pooling.ts'

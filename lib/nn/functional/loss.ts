@@ -5,7 +5,7 @@ import { gather } from '../../autograd/ops/indexing.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { IndexError, ShapeError, ValueError } from '../../tensor/errors.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
-import { sameShape, showShape } from '../../tensor/shape.ts'
+import { broadcastShapes, sameShape, showShape } from '../../tensor/shape.ts'
 import { toIndices, type Indices } from './indices.ts'
 
 /** The mean over all terms, their sum, or each of them. */
@@ -100,15 +100,59 @@ function checkLabels(operation: string, target: Tensor, classes: number, ignoreI
   return { index: constant(NDArray.from(index, target.shape, 'int64')), counted: constant(NDArray.from(counted, target.shape)) }
 }
 
-/** Both operands stretched to one shape; where they differ, a likely mistake is refused as PyTorch refuses it: only if they do not broadcast. */
-const difference = (a: Tensor, b: Tensor) => a.sub(b)
+/** Throws unless the shapes broadcast. */
+function checkBroadcast(operation: string, input: Tensor, target: Tensor): void {
+  broadcastShapes(operation, input.shape, target.shape)
+}
 
 /** (input − target)². Same as torch.nn.functional.mse_loss. */
 export function mseLoss(input: Tensor, target: Tensor, { reduction = 'mean' }: { readonly reduction?: Reduction } = {}): Tensor {
-  return named('MseLossBackward0', reduced('mseLoss', difference(input, target).pow(2), reduction))
+  checkBroadcast('mseLoss', input, target)
+  return named('MseLossBackward0', reduced('mseLoss', input.sub(target).pow(2), reduction))
 }
 
 /** |input − target|. Same as torch.nn.functional.l1_loss. */
 export function l1Loss(input: Tensor, target: Tensor, { reduction = 'mean' }: { readonly reduction?: Reduction } = {}): Tensor {
-  return reduced('l1Loss', difference(input, target).abs(), reduction)
+  checkBroadcast('l1Loss', input, target)
+  return reduced('l1Loss', input.sub(target).abs(), reduction)
+}
+
+export interface BCEOptions {
+  /** Weights of the terms, which broadcast to the input's shape. */
+  readonly weight?: Tensor | null
+  /** Weights of the positive targets, which broadcast to the input's shape: above 1 favours recall, below 1 precision. */
+  readonly posWeight?: Tensor | null
+  readonly reduction?: Reduction
+}
+
+/**
+ * Binary cross entropy of unnormalised scores with targets from 0 to 1 of the same shape: (1 − y) · x + (1 + (w − 1) · y) · log(1 + exp(−x)), w = posWeight.
+ * Same as torch.nn.functional.binary_cross_entropy_with_logits.
+ */
+export function binaryCrossEntropyWithLogits(input: Tensor, target: Tensor, { weight = null, posWeight = null, reduction = 'mean' }: BCEOptions = {}): Tensor {
+  const operation = 'binaryCrossEntropyWithLogits'
+  if (!sameShape(input.shape, target.shape))
+    throw new ShapeError(operation, `an input of shape ${showShape(input.shape)} and a target of shape ${showShape(target.shape)} differ`, 'give a target for each score')
+  // log(1 + exp(−x)), shifted so that nothing overflows. The shift cancels out, so its gradient need not be known.
+  const shift = input.detach().neg().relu()
+  const softplus = shift.neg().exp().add(input.add(shift).neg().exp()).log().add(shift)
+  const positive = posWeight ? target.mul(posWeight.sub(1)).add(1).mul(softplus) : softplus
+  const terms = input.sub(input.mul(target)).add(positive)
+  return named('BinaryCrossEntropyWithLogitsBackward0', reduced(operation, weight ? terms.mul(weight) : terms, reduction))
+}
+
+export interface KLDivOptions {
+  /** 'batchmean' divides the sum by the size of the batch, as the definition wants; 'mean' by the number of terms. */
+  readonly reduction?: Reduction | 'batchmean'
+  /** Whether the target holds logarithms, too. */
+  readonly logTarget?: boolean
+}
+
+/** Kullback-Leibler divergence of log probabilities from target probabilities: y · (log y − x), 0 where y = 0. Same as torch.nn.functional.kl_div. */
+export function klDiv(input: Tensor, target: Tensor, { reduction = 'mean', logTarget = false }: KLDivOptions = {}): Tensor {
+  checkBroadcast('klDiv', input, target)
+  const isZero = target.eq(0)
+  const terms = logTarget ? target.exp().mul(target.sub(input)) : choosing(isZero, 0, target.mul(choosing(isZero, 1, target).log())).sub(target.mul(input))
+  if (reduction !== 'batchmean') return reduced('klDiv', terms, reduction)
+  return input.ndim === 0 ? terms.sum() : terms.sum().div(input.shape[0])
 }

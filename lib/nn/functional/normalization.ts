@@ -1,6 +1,7 @@
-/** Normalisation over features, batches and groups of channels. */
+/** Normalisation over features, batches and groups of channels, and to unit length. */
 import { noGrad } from '../../autograd/grad-mode.ts'
 import { named } from '../../autograd/op.ts'
+import { choosing } from '../../autograd/ops/where.ts'
 import { layerNorm as layerNormOp } from '../../autograd/ops/layer-norm.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
@@ -71,4 +72,27 @@ export function groupNorm(x: Tensor, numGroups: number, { weight = null, bias = 
   const perChannel = (part: Tensor) => part.reshape([1, C, ...x.shape.slice(2).map(() => 1)])
   const scaled = weight ? normalized.mul(perChannel(weight)) : normalized
   return named('NativeGroupNormBackward0', bias ? scaled.add(perChannel(bias)) : scaled)
+}
+
+export interface NormalizeOptions {
+  /** The order of the norm: Σ |x|ᵖ to the power 1/p; Infinity for the largest |x|. */
+  readonly p?: number
+  readonly dim?: number
+  /** The norm is taken to be at least this. */
+  readonly eps?: number
+}
+
+/** x divided by its norm along a dimension. Same as torch.nn.functional.normalize. */
+export function normalize(x: Tensor, { p = 2, dim = 1, eps = 1e-12 }: NormalizeOptions = {}): Tensor {
+  if (!(p > 0)) throw new ValueError('normalize', `p = ${p} is not above 0`, 'give the order of the norm, such as 2')
+  return x.div(norm(x, p, dim).clamp({ min: eps }))
+}
+
+/** The norm along a dimension, which stays. Its gradient is 0, not infinite, where all is 0. */
+function norm(x: Tensor, p: number, dim: number): Tensor {
+  if (p === Infinity) return x.abs().amax(dim, true)
+  if (p === 1) return x.abs().sum(dim, true)
+  const total = x.abs().pow(p).sum(dim, true)
+  const isZero = total.eq(0)
+  return choosing(isZero, 0, choosing(isZero, 1, total).pow(1 / p))
 }

@@ -1,10 +1,13 @@
 /** Pooling over windows of pictures. */
-import { named } from '../../autograd/op.ts'
-import { argExtremum } from '../../autograd/ops/reduce.ts'
+import { constant, named } from '../../autograd/op.ts'
 import { gather } from '../../autograd/ops/indexing.ts'
+import { cat } from '../../autograd/ops/joining.ts'
+import { argExtremum } from '../../autograd/ops/reduce.ts'
 import { unfold } from '../../autograd/ops/windows.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
+import type { Windows } from '../../tensor/kernels/kernels.ts'
+import { NDArray } from '../../tensor/ndarray.ts'
 import { showShape } from '../../tensor/shape.ts'
 import { pair, windowsOver, type Pair } from '../../tensor/windows.ts'
 
@@ -39,4 +42,58 @@ export function maxPool2d(x: Tensor, kernelSize: Pair, { stride = kernelSize, pa
     const largest = gather([places, argExtremum('max', places, -1 + places.ndim, true)], places.ndim - 1)
     return named('MaxPool2DWithIndicesBackward0', largest.squeeze(-1).permute([0, 3, 1, 2]))
   })
+}
+
+export interface AvgPoolOptions extends PoolOptions {
+  /** Whether padding counts as zeros of the window, or not at all. */
+  readonly countIncludePad?: boolean
+  /** Divide by this instead of the number of places. */
+  readonly divisorOverride?: number | null
+}
+
+/** The mean of each window. x: (N, C, H, W) or (C, H, W). Same as torch.nn.functional.avg_pool2d. */
+export function avgPool2d(x: Tensor, kernelSize: Pair, { stride = kernelSize, padding = 0, ceilMode = false, countIncludePad = true, divisorOverride = null }: AvgPoolOptions = {}): Tensor {
+  checkPadding('avgPool2d', kernelSize, padding)
+  if (divisorOverride === 0) throw new ValueError('avgPool2d', 'a divisorOverride of 0 was given', 'leave it out to divide by the number of places')
+  return batched('avgPool2d', x, (pictures) => {
+    const windows = windowsOver('avgPool2d', pictures.shape, { kernel: kernelSize, stride, padding, ceilMode })
+    const sums = unfold([pictures], { windows, fill: 0 }).sum([-2, -1]).permute([0, 3, 1, 2])
+    return named('AvgPool2DBackward0', sums.div(divisorOverride ?? placesOf(windows, pictures.shape, countIncludePad)))
+  })
+}
+
+/** How many places of the picture, or of the padded picture, each window covers: (Hout, Wout). */
+function placesOf({ kernel, stride, padding, output }: Windows, shape: readonly number[], countIncludePad: boolean): Tensor {
+  const [down, across] = ([0, 1] as const).map((axis) => {
+    const margin = countIncludePad ? padding[axis] : 0
+    return Array.from({ length: output[axis] }, (_, i) => {
+      const start = i * stride[axis] - padding[axis]
+      return Math.min(start + kernel[axis], shape[2 + axis] + margin) - Math.max(start, -margin)
+    })
+  })
+  return constant(NDArray.from(Float32Array.from(down.flatMap((rows) => across.map((columns) => rows * columns))), output))
+}
+
+/** Means over windows that cut the picture into `outputSize` parts, overlapping where it does not divide; null keeps a size. Same as torch.nn.functional.adaptive_avg_pool2d. */
+export function adaptiveAvgPool2d(x: Tensor, outputSize: AdaptiveSize): Tensor {
+  const given = typeof outputSize === 'number' ? [outputSize, outputSize] : outputSize
+  return batched('adaptiveAvgPool2d', x, (pictures) => {
+    const size = pair('adaptiveAvgPool2d', 'outputSize', given.map((part, axis) => part ?? pictures.shape[2 + axis]), 0)
+    return named('AdaptiveAvgPool2DBackward0', meansAlong(meansAlong(pictures, 2, size[0]), 3, size[1]))
+  })
+}
+
+/** A number for both, or [height, width], where null keeps a size. */
+export type AdaptiveSize = number | readonly (number | null)[]
+
+/** The mean of each of `count` parts of a dimension: part i goes from ⌊i · size / count⌋ to ⌈(i + 1) · size / count⌉. */
+function meansAlong(x: Tensor, dim: number, count: number): Tensor {
+  const size = x.shape[dim]
+  if (count === size) return x
+  if (count === 0) return x.narrow(dim, 0, 0)
+  const parts = Array.from({ length: count }, (_, i) => {
+    const start = Math.floor((i * size) / count)
+    return x.narrow(dim, start, Math.ceil(((i + 1) * size) / count) - start).mean(dim, true)
+  })
+  return cat(parts, dim)
 }

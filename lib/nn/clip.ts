@@ -1,0 +1,40 @@
+/** nn.utils: limiting gradients between backward() and step(). */
+import { noGrad } from '../autograd/grad-mode.ts'
+import { scalar } from '../autograd/op.ts'
+import { Tensor } from '../autograd/tensor.ts'
+import { ValueError } from '../tensor/errors.ts'
+
+export interface ClipOptions {
+  /** The order of the norm: 2 (default), 1, ..., or Infinity for the largest number. */
+  readonly normType?: number
+  /** Throw when the norm is NaN or infinite, instead of scaling by it. */
+  readonly errorIfNonfinite?: boolean
+}
+
+const gradientsOf = (params: Tensor | Iterable<Tensor>) => (params instanceof Tensor ? [params] : [...params]).flatMap(({ grad }) => (grad ? [grad] : []))
+
+/** Scales all gradients together so that their norm, as of one vector, is at most maxNorm. Returns the norm before. Same as torch.nn.utils.clip_grad_norm_. */
+export function clipGradNorm_(params: Tensor | Iterable<Tensor>, maxNorm: number, { normType = 2, errorIfNonfinite = false }: ClipOptions = {}): Tensor {
+  if (!(maxNorm >= 0)) throw new ValueError('clipGradNorm_', `maxNorm = ${maxNorm} is not a number of at least 0`, 'give the largest norm that is allowed')
+  if (!(normType > 0)) throw new ValueError('clipGradNorm_', `normType = ${normType} is not above 0`, 'give the order of the norm, such as 2')
+  return noGrad(() => {
+    const grads = gradientsOf(params)
+    const norm = normOf(grads.filter((grad) => grad.numel() > 0), normType)
+    if (errorIfNonfinite && !Number.isFinite(norm)) throw new ValueError('clipGradNorm_', `the norm of the gradients is ${norm}`, 'look for what overflows, or pass { errorIfNonfinite: false }')
+    const scale = Math.min(1, maxNorm / (norm + 1e-6))
+    if (scale !== 1) grads.forEach((grad) => grad.mul_(scale))
+    return scalar(norm)
+  })
+}
+
+function normOf(grads: readonly Tensor[], normType: number): number {
+  if (normType === Infinity) return Math.max(0, ...grads.map((grad) => grad.abs().max().item()))
+  const powers = grads.map((grad) => (normType === 2 ? grad.mul(grad) : grad.abs().pow(normType)).sum().item())
+  return powers.reduce((sum, power) => sum + power, 0) ** (1 / normType)
+}
+
+/** Limits every number of the gradients to [−clipValue, clipValue]. Same as torch.nn.utils.clip_grad_value_. */
+export function clipGradValue_(params: Tensor | Iterable<Tensor>, clipValue: number): void {
+  if (!(clipValue >= 0)) throw new ValueError('clipGradValue_', `clipValue = ${clipValue} is not a number of at least 0`, 'give the largest absolute value that is allowed')
+  noGrad(() => gradientsOf(params).forEach((grad) => grad.clamp_(-clipValue, clipValue)))
+}

@@ -1,0 +1,39 @@
+/** Tables of learned vectors. */
+import { zeros } from '../autograd/creation.ts'
+import { noGrad } from '../autograd/grad-mode.ts'
+import type { Tensor } from '../autograd/tensor.ts'
+import { normalizeDim } from '../tensor/shape.ts'
+import * as F from './functional/functional.ts'
+import type { Indices } from './functional/indices.ts'
+import { normal_ } from './init.ts'
+import { checkSize } from './linear.ts'
+import { Module } from './module.ts'
+import { Parameter } from './parameter.ts'
+
+/** A vector for each of n things. index: (...) of whole numbers below n -> (..., dim). Same as torch.nn.Embedding. */
+export class Embedding extends Module<[index: Indices]> {
+  readonly numEmbeddings: number
+  readonly embeddingDim: number
+  /** The row that stays 0 and is not trained, or null. */
+  readonly paddingIdx: number | null
+  readonly weight: Parameter
+
+  constructor(numEmbeddings: number, embeddingDim: number, { paddingIdx = null }: { readonly paddingIdx?: number | null } = {}) {
+    super()
+    checkSize('Embedding', 'numEmbeddings', numEmbeddings)
+    checkSize('Embedding', 'embeddingDim', embeddingDim)
+    this.numEmbeddings = numEmbeddings
+    this.embeddingDim = embeddingDim
+    this.paddingIdx = paddingIdx === null ? null : normalizeDim('Embedding', paddingIdx, numEmbeddings)
+    this.weight = new Parameter(zeros([numEmbeddings, embeddingDim]))
+    normal_(this.weight)
+    const { paddingIdx: padding } = this
+    if (padding !== null) noGrad(() => this.weight.select(0, padding).zero_())
+  }
+  forward(index: Indices): Tensor {
+    return F.embedding(index, this.weight, { paddingIdx: this.paddingIdx })
+  }
+  override extraRepr(): string {
+    return `${this.numEmbeddings}, ${this.embeddingDim}${this.paddingIdx === null ? '' : `, padding_idx=${this.paddingIdx}`}`
+  }
+}

@@ -1,0 +1,52 @@
+/** Attention: every query takes a mean of the values, weighted by how well its key fits (Vaswani et al. 2017). */
+import { triangle } from '../../autograd/ops/triangle.ts'
+import { choosing } from '../../autograd/ops/where.ts'
+import type { Tensor } from '../../autograd/tensor.ts'
+import { ShapeError, ValueError } from '../../tensor/errors.ts'
+import { showShape } from '../../tensor/shape.ts'
+import { dropout } from './dropout.ts'
+
+export interface AttentionOptions {
+  /** Broadcasts to (..., L, S). Booleans: true where the query may attend to the key. Numbers: added to the scores. */
+  readonly attnMask?: Tensor | null
+  /** Probability with which a weight is dropped; 0 outside of training. */
+  readonly dropoutP?: number
+  /** Each query attends only to the keys up to its own position. */
+  readonly isCausal?: boolean
+  /** What scores are multiplied by. Default: 1 / √E. */
+  readonly scale?: number | null
+}
+
+/**
+ * softmax(Q · Kᵀ · scale + mask) · V. query: (..., L, E), key: (..., S, E), value: (..., S, Ev) -> (..., L, Ev). A query that may
+ * attend to no key gets NaN. Same as torch.nn.functional.scaled_dot_product_attention.
+ */
+export function scaledDotProductAttention(query: Tensor, key: Tensor, value: Tensor, { attnMask = null, dropoutP = 0, isCausal = false, scale = null }: AttentionOptions = {}): Tensor {
+  const operation = 'scaledDotProductAttention'
+  if (isCausal && attnMask) throw new ValueError(operation, 'a mask was given together with isCausal', 'give one of them, or join both in the mask')
+  checkAttention(operation, query, key, value)
+  const allowed = isCausal ? triangle('tril', [query.shape[query.ndim - 2], key.shape[key.ndim - 2]], 0) : attnMask
+  const [output] = attend(query, key, value, allowed && toScores(operation, allowed, true), { scale, dropoutP })
+  return output
+}
+
+/** A mask as numbers to add to the scores: of booleans, −∞ where they are not `allowed`. */
+export function toScores(operation: string, mask: Tensor, allowed: boolean): Tensor {
+  if (mask.dtype === 'float32') return mask
+  if (mask.dtype === 'bool') return allowed ? choosing(mask, 0, -Infinity) : choosing(mask, -Infinity, 0)
+  throw new ValueError(operation, `a mask of ${mask.dtype} is neither of booleans nor of numbers to add`, 'compare it with a number, or make it float32')
+}
+
+/** The output and the weights, after dropout. `mask` is added to the scores. */
+export function attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | null, { scale, dropoutP }: { readonly scale: number | null; readonly dropoutP: number }): [output: Tensor, weights: Tensor] {
+  const scores = query.mul(scale ?? 1 / Math.sqrt(query.shape[query.ndim - 1])).matmul(key.transpose(-2, -1))
+  const weights = dropout((mask ? scores.add(mask) : scores).softmax(-1), dropoutP)
+  return [weights.matmul(value), weights]
+}
+
+function checkAttention(operation: string, query: Tensor, key: Tensor, value: Tensor): void {
+  const ndims = [query.ndim, key.ndim, value.ndim]
+  const fit = ndims.every((ndim) => ndim >= 2) && query.shape[query.ndim - 1] === key.shape[key.ndim - 1] && key.shape[key.ndim - 2] === value.shape[value.ndim - 2]
+  if (!fit)
+    throw new ShapeError(operation, `queries of shape ${showShape(query.shape)}, keys of shape ${showShape(key.shape)} and values of shape ${showShape(value.shape)} do not fit`, 'give (..., L, E), (..., S, E) and (..., S, Ev)')
+}

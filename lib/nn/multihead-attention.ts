@@ -1,0 +1,138 @@
+/** Multi-head attention as torch.nn has it (Vaswani et al. 2017). The notebook's is in d2l-attention.ts. */
+import { zeros } from '../autograd/creation.ts'
+import type { Tensor } from '../autograd/tensor.ts'
+import { ShapeError, ValueError } from '../tensor/errors.ts'
+import { sameShape, showShape } from '../tensor/shape.ts'
+import { attend, toScores } from './functional/attention.ts'
+import { checkProbability } from './functional/dropout.ts'
+import * as F from './functional/functional.ts'
+import { xavierUniform_, zeros_ } from './init.ts'
+import { checkSize, Linear } from './linear.ts'
+import { Module } from './module.ts'
+import { Parameter } from './parameter.ts'
+
+export interface MultiheadAttentionOptions {
+  /** Probability with which an attention weight is dropped in training. */
+  readonly dropout?: number
+  readonly bias?: boolean
+  /** Whether inputs are (B, L, E); else they are (L, B, E). */
+  readonly batchFirst?: boolean
+  /** Sizes of keys and values, where they differ from embedDim. */
+  readonly kdim?: number | null
+  readonly vdim?: number | null
+}
+
+export interface MultiheadAttentionCall {
+  /** (B, S): true for a key that nobody may attend to; or numbers that are added to its scores. */
+  readonly keyPaddingMask?: Tensor | null
+  /** (L, S) or (B · heads, L, S): true where a query may not attend to a key; or numbers that are added to the scores. */
+  readonly attnMask?: Tensor | null
+  /** Return the attention weights beside the output. */
+  readonly needWeights?: boolean
+  /** The weights' mean over the heads, (B, L, S), instead of (B, heads, L, S). */
+  readonly averageAttnWeights?: boolean
+}
+
+type Call = [query: Tensor, key: Tensor, value: Tensor, options?: MultiheadAttentionCall]
+type Result = [output: Tensor, weights: Tensor | null]
+
+/** The name that PyTorch prints for the output layer of its attention. */
+class NonDynamicallyQuantizableLinear extends Linear {}
+
+/**
+ * Several attentions side by side, each in its part of the embedding. query: (L, B, E), key: (S, B, kdim), value: (S, B, vdim) ->
+ * [output (L, B, E), weights (B, L, S) or null]; the batch comes first with batchFirst, and may be left out. Same as torch.nn.MultiheadAttention.
+ */
+export class MultiheadAttention extends Module<Call, Result> {
+  readonly embedDim: number
+  readonly numHeads: number
+  readonly dropout: number
+  readonly batchFirst: boolean
+  readonly kdim: number
+  readonly vdim: number
+  /** The three projections in one where keys and values have the size of queries, (3E, E). */
+  readonly in_proj_weight: Parameter | null
+  readonly q_proj_weight: Parameter | null
+  readonly k_proj_weight: Parameter | null
+  readonly v_proj_weight: Parameter | null
+  readonly in_proj_bias: Parameter | null
+  readonly out_proj: Linear
+
+  constructor(embedDim: number, numHeads: number, { dropout = 0, bias = true, batchFirst = false, kdim, vdim }: MultiheadAttentionOptions = {}) {
+    super()
+    this.embedDim = embedDim
+    this.numHeads = numHeads
+    this.dropout = dropout
+    this.batchFirst = batchFirst
+    this.kdim = kdim ?? embedDim
+    this.vdim = vdim ?? embedDim
+    for (const [name, size] of Object.entries({ embedDim, numHeads, kdim: this.kdim, vdim: this.vdim })) checkSize('MultiheadAttention', name, size)
+    if (embedDim % numHeads !== 0) throw new ValueError('MultiheadAttention', `${numHeads} heads do not divide an embedding of ${embedDim}`, 'choose a number of heads that divides it')
+    checkProbability('MultiheadAttention', dropout)
+    const together = this.kdim === embedDim && this.vdim === embedDim
+    const weight = (rows: number, columns: number) => new Parameter(zeros([rows, columns]))
+    this.in_proj_weight = together ? weight(3 * embedDim, embedDim) : null
+    this.q_proj_weight = together ? null : weight(embedDim, embedDim)
+    this.k_proj_weight = together ? null : weight(embedDim, this.kdim)
+    this.v_proj_weight = together ? null : weight(embedDim, this.vdim)
+    this.in_proj_bias = bias ? new Parameter(zeros([3 * embedDim])) : null
+    this.out_proj = new NonDynamicallyQuantizableLinear(embedDim, embedDim, { bias })
+    for (const projection of [this.in_proj_weight, this.q_proj_weight, this.k_proj_weight, this.v_proj_weight]) if (projection) xavierUniform_(projection)
+    if (this.out_proj.bias) zeros_(this.out_proj.bias)
+  }
+
+  forward(query: Tensor, key: Tensor, value: Tensor, options: MultiheadAttentionCall = {}): Result {
+    this.#check(query, key, value)
+    const { needWeights = true, averageAttnWeights = true } = options
+    const batched = query.ndim === 3
+    const same = query === key && key === value
+    const rows = (x: Tensor) => (!batched ? x.unsqueeze(0) : this.batchFirst ? x : x.transpose(0, 1))
+    const first = rows(query)
+    const [q, k, v] = same ? this.#projectTogether(first) : this.#projectApart(first, rows(key), rows(value))
+    const heads = [q, k, v].map((x) => x.reshape([x.shape[0], x.shape[1], this.numHeads, -1]).transpose(1, 2))
+    const mask = this.#mask(options, batched, [q.shape[0], this.numHeads, q.shape[1], k.shape[1]])
+    const [attended, weights] = attend(heads[0], heads[1], heads[2], mask, { scale: null, dropoutP: this.training ? this.dropout : 0 })
+    const joined = this.out_proj(attended.transpose(1, 2).reshape(q.shape))
+    const output = !batched ? joined.squeeze(0) : this.batchFirst ? joined : joined.transpose(0, 1)
+    if (!needWeights) return [output, null]
+    const shown = averageAttnWeights ? weights.mean(1) : weights
+    return [output, batched ? shown : shown.squeeze(0)]
+  }
+
+  #check(query: Tensor, key: Tensor, value: Tensor): void {
+    const [batch, length] = this.batchFirst ? [0, 1] : [1, 0]
+    const shapes = [query.shape, key.shape, value.shape]
+    const fit =
+      shapes.every((shape, i) => shape.length === query.ndim && shape[shape.length - 1] === [this.embedDim, this.kdim, this.vdim][i]) &&
+      (query.ndim === 2 ? key.shape[0] === value.shape[0] : query.ndim === 3 && key.shape[length] === value.shape[length] && shapes.every((shape) => shape[batch] === query.shape[batch]))
+    if (fit) return
+    const expected = (size: number, length: string) => (this.batchFirst ? `(B, ${length}, ${size})` : `(${length}, B, ${size})`)
+    throw new ShapeError('MultiheadAttention', `a query of shape ${showShape(query.shape)}, a key of shape ${showShape(key.shape)} and a value of shape ${showShape(value.shape)} do not fit`, `give ${expected(this.embedDim, 'L')}, ${expected(this.kdim, 'S')} and ${expected(this.vdim, 'S')}, all with or all without B`)
+  }
+
+  /** Query, key and value of one tensor in one product. */
+  #projectTogether(x: Tensor): Tensor[] {
+    return this.in_proj_weight ? F.linear(x, this.in_proj_weight, this.in_proj_bias).chunk(3, -1) : this.#projectApart(x, x, x)
+  }
+  #projectApart(...inputs: readonly [query: Tensor, key: Tensor, value: Tensor]): Tensor[] {
+    const weights = this.in_proj_weight?.chunk(3) ?? [this.q_proj_weight, this.k_proj_weight, this.v_proj_weight]
+    const biases = this.in_proj_bias?.chunk(3)
+    return inputs.map((x, i) => {
+      const weight = weights[i]
+      if (!weight) throw new ValueError('MultiheadAttention', 'a projection has been taken away', 'leave either in_proj_weight or q_proj_weight, k_proj_weight and v_proj_weight in place')
+      return F.linear(x, weight, biases?.[i])
+    })
+  }
+
+  /** Both masks as numbers to add to scores of `shape` (B, heads, L, S). */
+  #mask({ keyPaddingMask = null, attnMask = null }: MultiheadAttentionCall, batched: boolean, shape: readonly number[]): Tensor | null {
+    const [B, heads, L, S] = shape
+    const refuse = (name: string, mask: Tensor, expected: string) => new ShapeError('MultiheadAttention', `${name} has shape ${showShape(mask.shape)}`, `give it of shape ${expected}`)
+    const keys = batched ? [B, S] : [S]
+    if (keyPaddingMask && !sameShape(keyPaddingMask.shape, keys)) throw refuse('keyPaddingMask', keyPaddingMask, showShape(keys))
+    if (attnMask && !sameShape(attnMask.shape, [L, S]) && !sameShape(attnMask.shape, [B * heads, L, S])) throw refuse('attnMask', attnMask, `${showShape([L, S])} or ${showShape([B * heads, L, S])}`)
+    const padding = keyPaddingMask && toScores('MultiheadAttention', keyPaddingMask, false).reshape([B, 1, 1, S])
+    const blocked = attnMask && toScores('MultiheadAttention', attnMask, false).reshape(attnMask.ndim === 2 ? [1, 1, L, S] : shape)
+    return padding && blocked ? padding.add(blocked) : padding ?? blocked
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * The heap: one WebAssembly memory that kernels read and write in place.
+ *
+ * Blocks are multiples of 64 bytes, rounded up to size classes of which there are four to an octave; a freed block goes to the
+ * list of its class and is handed out again from there, hot in the cache. The memory only grows at its end.
+ */
+
+const PAGE = 65536
+/** Vector loads may read, and edge tiles write, a little past the end of a block. */
+const SLACK = 64
+const MAX_PAGES = 65536
+
+export interface HeapOptions {
+  /** Shared between threads; where that is not allowed, ordinary memory serves one thread. */
+  readonly shared: boolean
+  /** The most it may take, in bytes. */
+  readonly limit: number
+}
+
+export class Heap {
+  readonly memory: WebAssembly.Memory
+  readonly limit: number
+  readonly maximumPages = MAX_PAGES
+  readonly #free = new Map<number, number[]>()
+  /** Everything from here on has never been handed out. Address 0 stands for «not on the heap». */
+  #end = PAGE
+  #used = 0
+
+  constructor({ shared, limit }: HeapOptions) {
+    this.limit = limit
+    this.memory = new WebAssembly.Memory({ initial: 2, maximum: this.maximumPages, shared })
+  }
+
+  /** Bytes handed out and not yet freed. */
+  get used(): number {
+    return this.#used
+  }
+
+  /**
+   * The address of a block of at least `bytes`, aligned to 64; 0 when the heap is full. What a kernel needs only while it runs may
+   * go beyond the limit.
+   */
+  allocate(bytes: number, { beyondLimit = false }: { readonly beyondLimit?: boolean } = {}): number {
+    const size = sizeClass(bytes)
+    if (!beyondLimit && this.#used + size > this.limit) return 0
+    const recycled = this.#free.get(size)?.pop()
+    if (recycled !== undefined) {
+      this.#used += size
+      return recycled
+    }
+    if (!this.#reach(this.#end + size + SLACK)) return 0
+    const address = this.#end
+    this.#end += size
+    this.#used += size
+    return address
+  }
+
+  /** Gives back a block that `allocate(bytes)` returned. */
+  free(address: number, bytes: number): void {
+    const size = sizeClass(bytes)
+    const list = this.#free.get(size)
+    if (list) list.push(address)
+    else this.#free.set(size, [address])
+    this.#used -= size
+  }
+
+  /** The numbers of a block, as kernels leave them. */
+  view(address: number, numel: number): Float32Array {
+    return new Float32Array(this.memory.buffer, address, numel)
+  }
+
+  /** Grows the memory so that addresses below `end` exist. Growing by an eighth at least keeps it rare. */
+  #reach(end: number): boolean {
+    const missing = Math.ceil((end - this.memory.buffer.byteLength) / PAGE)
+    if (missing <= 0) return true
+    const room = this.maximumPages - this.memory.buffer.byteLength / PAGE
+    try {
+      this.memory.grow(Math.min(room, Math.max(missing, Math.ceil(this.memory.buffer.byteLength / PAGE / 8))))
+      return this.memory.buffer.byteLength >= end
+    } catch {
+      return false
+    }
+  }
+}
+
+/** The smallest size of a block for `bytes`: 64, 128, 192, 256, 320, 384, 448, 512, 640, 768, ... */
+export function sizeClass(bytes: number): number {
+  const needed = Math.max(64, Math.ceil(bytes / 64) * 64)
+  const step = Math.max(64, 2 ** (Math.floor(Math.log2(needed - 1)) - 2))
+  return Math.ceil(needed / step) * step
+}

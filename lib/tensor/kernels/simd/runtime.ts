@@ -1,0 +1,53 @@
+/** What SIMD kernels run on: the heap, the compiled module, and the threads that share the work. */
+import type { Heap } from '../../heap.ts'
+import type { Pool } from '../threads.ts'
+
+/**
+ * A kernel is a function of the module with its own arguments (addresses in bytes, sizes, numbers), followed by
+ * `(begin, end, thread)`: it does units begin ... end − 1 of its work, and may use scratch memory that belongs to `thread`.
+ */
+export type WasmKernel = (...args: number[]) => void
+
+export interface Runtime {
+  readonly heap: Heap
+  /** How many threads share the work, the main one included. */
+  readonly threads: number
+  /**
+   * Runs the kernel over units 0 ... count − 1, cut into chunks of `grain` units that the threads take one after the other, and
+   * returns when all are done. The cut depends on the sizes alone, never on the number of threads.
+   */
+  run(kernel: string, args: readonly number[], count: number, grain: number): void
+  /** Lends `bytes` of memory while `use` runs. */
+  withScratch<T>(bytes: number, use: (address: number) => T): T
+}
+
+/** Kernels compiled into one instance on the heap's memory, run by the pool. */
+export function createRuntime(heap: Heap, instance: WebAssembly.Instance, pool: Pool | null): Runtime {
+  const kernel = (name: string): WasmKernel => {
+    const found = instance.exports[name]
+    if (typeof found !== 'function') throw new Error(`there is no kernel ${name}`)
+    return found as WasmKernel
+  }
+  const cache = new Map<string, WasmKernel>()
+  return {
+    heap,
+    get threads() {
+      return pool?.threads ?? 1
+    },
+    run(name, args, count, grain) {
+      let fn = cache.get(name)
+      if (!fn) cache.set(name, (fn = kernel(name)))
+      if (count <= grain || !pool || pool.threads === 1) for (let begin = 0; begin < count; begin += grain) fn(...args, begin, Math.min(begin + grain, count), 0)
+      else pool.run(name, args, count, grain)
+    },
+    withScratch(bytes, use) {
+      const address = heap.allocate(bytes, { beyondLimit: true })
+      if (address === 0) throw new RangeError(`the heap has no ${bytes} bytes left for scratch memory`)
+      try {
+        return use(address)
+      } finally {
+        heap.free(address, bytes)
+      }
+    },
+  }
+}

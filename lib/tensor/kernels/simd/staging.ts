@@ -1,0 +1,82 @@
+/** Lets kernels that work on the heap take any arrays: those that lie elsewhere are copied in before, and results out after. */
+import type { Heap } from '../../heap.ts'
+import { NDArray } from '../../ndarray.ts'
+import { Storage } from '../../storage.ts'
+import type { Kernels } from '../kernels.ts'
+
+/** How many of a kernel's first arrays it writes. */
+const OUTPUTS: Partial<Record<keyof Kernels, number>> = { layerNorm: 3, layerNormBackward: 3 }
+
+/** Kernels that only move numbers: where nothing lies on the heap, moving them there and back would be all the work. */
+const MOVES: ReadonlySet<keyof Kernels> = new Set(['fill', 'copy', 'take', 'gather'])
+
+type AnyKernel = (...args: readonly unknown[]) => void
+
+/** The same kernels for arrays wherever they lie. `elsewhere` does what only moves ordinary arrays. */
+export function staged(kernels: Kernels, elsewhere: Kernels, heap: Heap): Kernels {
+  const wrap = (name: keyof Kernels): AnyKernel => {
+    const kernel = kernels[name] as AnyKernel
+    const outputs = OUTPUTS[name] ?? 1
+    return (...args) => {
+      if (args.every(isReady)) return kernel(...args)
+      if (MOVES.has(name) && !args.some((arg) => arg instanceof NDArray && arg.pointer !== 0)) return (elsewhere[name] as AnyKernel)(...args)
+      const stage = new Stage(heap)
+      try {
+        let arrays = 0
+        kernel(...args.map((arg) => (arg instanceof NDArray ? stage.bring(arg, arrays++ < outputs) : Array.isArray(arg) ? arg.map((step: object) => stage.bringAll(step)) : arg)))
+        stage.carryBack()
+      } finally {
+        stage.leave()
+      }
+    }
+  }
+  return Object.fromEntries((Object.keys(kernels) as (keyof Kernels)[]).map((name) => [name, wrap(name)])) as unknown as Kernels
+}
+
+/** Whether an argument needs no staging. Lists hold the steps of an optimizer, whose parameters may lie anywhere. */
+function isReady(arg: unknown): boolean {
+  if (arg instanceof NDArray) return arg.pointer !== 0
+  return !Array.isArray(arg) || arg.every((step: object) => Object.values(step).every((value) => !(value instanceof NDArray) || value.pointer !== 0))
+}
+
+/** The blocks lent to one call. */
+class Stage {
+  readonly #heap: Heap
+  readonly #blocks: { address: number; bytes: number }[] = []
+  readonly #back: { from: NDArray; to: NDArray }[] = []
+
+  constructor(heap: Heap) {
+    this.#heap = heap
+  }
+
+  /** The array on the heap: itself, or a copy of the part of its storage that it sees. A written one is copied back. */
+  bring(array: NDArray, written: boolean): NDArray {
+    if (array.pointer !== 0) return array
+    const reach = array.numel === 0 ? [0, 0] : array.shape.reduce(([low, high], size, d) => {
+      const step = (size - 1) * array.strides[d]
+      return [low + Math.min(step, 0), high + Math.max(step, 0)]
+    }, [array.offset, array.offset + 1])
+    const bytes = 4 * (reach[1] - reach[0])
+    const address = this.#heap.allocate(bytes, { beyondLimit: true })
+    if (address === 0) throw new RangeError(`no memory for ${bytes} bytes that a kernel works on: WebAssembly memory ends at 4 GiB`)
+    this.#blocks.push({ address, bytes })
+    const data = this.#heap.view(address, reach[1] - reach[0])
+    data.set(array.storage.data.subarray(reach[0], reach[1]))
+    const there = new NDArray(new Storage(data, address), array.shape, array.strides, array.offset - reach[0], array.dtype)
+    if (written) this.#back.push({ from: there, to: array })
+    return there
+  }
+
+  /** An optimizer's step with its arrays on the heap. All of them may be written. */
+  bringAll(step: object): object {
+    return Object.fromEntries(Object.entries(step).map(([name, value]) => [name, value instanceof NDArray ? this.bring(value, true) : value]))
+  }
+
+  carryBack(): void {
+    for (const { from, to } of this.#back) to.storage.data.set(from.storage.data, to.offset - from.offset)
+  }
+
+  leave(): void {
+    for (const { address, bytes } of this.#blocks) this.#heap.free(address, bytes)
+  }
+}
