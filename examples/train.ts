@@ -18,10 +18,11 @@ options, with what they are when left out:
   --heads N                    number of attention heads                    4
   --dim N                      numbers in a token (standard only)           64
   --dropout P                                                               0; 0.1 for the notebook's
-  --epochs N                                                                3
+  --epochs N                                                                2
   --batch N                    pictures in a batch                          32; 64 for cifar10
-  --lr X                       highest learning rate                        0.05
-  --momentum X                                                              0.9
+  --optimizer adamw|sgd                                                     adamw; sgd for the notebook's
+  --lr X                       highest learning rate                        0.003; 0.05 for sgd
+  --momentum X                 (sgd only)                                   0.9
   --weight-decay X                                                          0
   --seed N                     same seed, same run                          0
   --help                       this text`
@@ -42,13 +43,14 @@ interface Settings {
   readonly dropout: number
   readonly epochs: number
   readonly batch: number
+  readonly optimizer: 'adamw' | 'sgd'
   readonly lr: number
   readonly momentum: number
   readonly weightDecay: number
   readonly seed: number
 }
 
-const FLAGS = ['data', 'folder', 'train-size', 'test-size', 'model', 'patch', 'depth', 'heads', 'dim', 'dropout', 'epochs', 'batch', 'lr', 'momentum', 'weight-decay', 'seed'] as const
+const FLAGS = ['data', 'folder', 'train-size', 'test-size', 'model', 'patch', 'depth', 'heads', 'dim', 'dropout', 'epochs', 'batch', 'optimizer', 'lr', 'momentum', 'weight-decay', 'seed'] as const
 type Flag = (typeof FLAGS)[number]
 
 function parseSettings(argv: readonly string[]): Settings | 'help' {
@@ -78,6 +80,7 @@ function parseSettings(argv: readonly string[]): Settings | 'help' {
   const count = { least: 1, whole: true }
   const source = choice('data', ['synthetic', 'cifar10'], 'synthetic')
   const model = choice('model', ['standard', 'notebook'], source === 'cifar10' ? 'notebook' : 'standard')
+  const optimizer = choice('optimizer', ['adamw', 'sgd'], model === 'notebook' ? 'sgd' : 'adamw')
   return {
     data: source,
     folder: text('folder') ?? 'data/cifar10',
@@ -89,9 +92,10 @@ function parseSettings(argv: readonly string[]): Settings | 'help' {
     heads: number('heads', 4, count),
     dim: number('dim', 64, count),
     dropout: number('dropout', model === 'notebook' ? 0.1 : 0),
-    epochs: number('epochs', 3, count),
+    epochs: number('epochs', 2, count),
     batch: number('batch', source === 'cifar10' ? 64 : 32, count),
-    lr: number('lr', 0.05),
+    optimizer,
+    lr: number('lr', optimizer === 'sgd' ? 0.05 : 0.003),
     momentum: number('momentum', 0.9),
     weightDecay: number('weight-decay', 0),
     seed: number('seed', 0, { least: 0, whole: true }),
@@ -106,6 +110,11 @@ function loadData({ data: source, folder, trainSize, testSize }: Settings): { tr
 function buildModel({ model, patch, depth, heads, dim, dropout }: Settings): nn.Module {
   if (model === 'notebook') return new vit.Vit({ imageSize: 32, patchSize: patch, numBlocks: depth, heads, dropout, classes: 10 })
   return new vit.VisionTransformer({ imageSize: 32, patchSize: patch, classes: 10, dim, depth, heads, mlpRatio: 2, dropout })
+}
+
+function buildOptimizer(model: nn.Module, { optimizer, lr, momentum, weightDecay }: Settings): optim.SGD | optim.AdamW {
+  if (optimizer === 'sgd') return new optim.SGD(model.parameters(), { lr, momentum, weightDecay })
+  return new optim.AdamW(model.parameters(), { lr, weightDecay })
 }
 
 /** Share of the pictures whose highest score is their label's. */
@@ -143,14 +152,14 @@ function progressLine(): { show(text: string): void; finish(): void } {
 const seconds = (ms: number) => (ms < 60_000 ? `${(ms / 1000).toFixed(0)} s` : `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`)
 
 function train(settings: Settings): void {
-  const { epochs, batch, lr, momentum, weightDecay, seed } = settings
+  const { epochs, batch, lr, seed } = settings
   manualSeed(seed)
   const { train: trainSet, test } = loadData(settings)
   const model = buildModel(settings)
   const parameters = [...model.parameters()].reduce((sum, parameter) => sum + parameter.numel(), 0)
   console.log(`${model.constructor.name} with ${parameters.toLocaleString('en')} parameters on ${trainSet.length} pictures (${settings.data}), tested on ${test.length}`)
 
-  const optimizer = new optim.SGD(model.parameters(), { lr, momentum, weightDecay })
+  const optimizer = buildOptimizer(model, settings)
   const loader = new data.DataLoader(trainSet, { batchSize: batch, shuffle: true })
   const steps = epochs * loader.length
   const start = performance.now()
@@ -179,7 +188,7 @@ function train(settings: Settings): void {
 }
 
 /** Forward, backward, update; returns the loss. */
-function trainStep(model: nn.Module, optimizer: optim.SGD, images: Tensor, labels: Tensor): number {
+function trainStep(model: nn.Module, optimizer: optim.SGD | optim.AdamW, images: Tensor, labels: Tensor): number {
   optimizer.zeroGrad()
   const loss = nn.functional.crossEntropy(model(images), labels)
   loss.backward()

@@ -41,16 +41,21 @@ import { cat, data, einsum, manualSeed, nn, noGrad, optim, randn, tensor, vit, t
 const F = nn.functional
 
 // %% [markdown]
-// Two tools for later. One runs something that should fail, and prints the error in place of stopping. The other
-// prints a few numbers, and whether they are the ones that PyTorch gives for the same cell with the same seed.
+// Three tools for later. The first prints a heading, for those who read this in a terminal. The second runs something that
+// should fail, and prints the error in place of stopping. The third prints a few numbers, and whether they are the ones
+// that PyTorch gives for the same cell with the same seed.
 
 // %%
-function showError(action: () => unknown) {
+function heading(text: string) {
+  console.log(`\n${text}\n${'-'.repeat(text.length)}`)
+}
+
+function showError(title: string, action: () => unknown) {
   try {
     action()
-    console.log('no error')
+    console.log(`${title}: no error`)
   } catch (error) {
-    console.log(String(error))
+    console.log(`${title}: ${error}`)
   }
 }
 
@@ -106,6 +111,7 @@ class PatchConv extends nn.Module {
 // Cells that draw random numbers begin with `manualSeed`, so that they give the same when they are run again or in another order.
 
 // %%
+heading('1. Linear projection of flattened patches')
 manualSeed(16)
 const pictures224 = randn([2, 3, 224, 224])
 const layer = new PatchConv(16)
@@ -179,6 +185,7 @@ class PositionEmbeddingLast extends nn.Module {
 // ## In [29]: its shape
 
 // %%
+heading('2. Position embedding and class token')
 manualSeed(29)
 const posEmb = new PositionEmbeddingLast(16, 224)
 const x = posEmb(output)
@@ -193,8 +200,8 @@ likePyTorch(x.at(0, 0, ':4'), [-0.3698, -0.6532, 0.4298, -1.631])
 
 // %%
 const sameInBoth = (token: number) => x.at(0, token).equal(x.at(1, token))
-console.log('token   0 is the same in both pictures:', sameInBoth(0))
-console.log('token 196 is the same in both pictures:', sameInBoth(196))
+console.log('slip 1: token   0 is the same in both pictures:', sameInBoth(0))
+console.log('        token 196 is the same in both pictures:', sameInBoth(196))
 
 // %% [markdown]
 // Index 0 is the first *patch*, the top left corner. The shape is right all the same, so nothing fails; the classifier would
@@ -215,7 +222,7 @@ class PositionEmbedding extends PositionEmbeddingLast {
 manualSeed(29)
 const repairedX = new PositionEmbedding(16, 224)(output)
 console.log('class token first:', repairedX.shape)
-console.log('token   0 is the same in both pictures:', repairedX.at(0, 0).equal(repairedX.at(1, 0)))
+console.log('        token   0 is the same in both pictures:', repairedX.at(0, 0).equal(repairedX.at(1, 0)))
 
 // %% [markdown]
 // ## Slip 2: embeddings as loud as N(0, 1)
@@ -228,7 +235,7 @@ const [tenPictures] = data.synthetic({ train: true, count: 10 }).tensors
 manualSeed(9)
 const patches = noGrad(() => new PatchConv(4)(tenPictures))
 const positions = randn([1, 64, 48])
-console.log(tenPictures.shape, '->', patches.shape)
+console.log('slip 2:', tenPictures.shape, '->', patches.shape)
 console.log('standard deviation of the patches:   ', patches.std().item().toFixed(2))
 console.log('standard deviation of the positions: ', positions.std().item().toFixed(2))
 
@@ -244,9 +251,9 @@ function cosineBetweenPictures(tokens: Tensor): string {
   return cosines.mean().item().toFixed(2)
 }
 
-console.log('patches alone:                   ', cosineBetweenPictures(patches))
-console.log('patches + positions of std 1:    ', cosineBetweenPictures(patches.add(positions)))
-console.log('patches + positions of std 0.02: ', cosineBetweenPictures(patches.add(positions.mul(0.02))))
+console.log('cosine between pictures, patches alone:    ', cosineBetweenPictures(patches))
+console.log('                         + positions, 1:   ', cosineBetweenPictures(patches.add(positions)))
+console.log('                         + positions, 0.02:', cosineBetweenPictures(patches.add(positions.mul(0.02))))
 
 // %% [markdown]
 // With a deviation of 1, a token mostly says *where* it is and hardly *what* is there: all pictures look alike. The usual 0.02
@@ -308,6 +315,7 @@ class TransformerBlock extends nn.Module {
 // `eval()` switches dropout off. `noGrad` says that we only look and want no gradients, which saves time and memory.
 
 // %%
+heading('3. Transformer block')
 manualSeed(31)
 const block = new TransformerBlock(x.shape[2], 4, 0.2)
 block.eval()
@@ -335,7 +343,7 @@ console.log('every row adds up to 1:', weights.sum(-1).sub(1).abs().max().item()
 // everywhere. Which dropout layers are there?
 
 // %%
-for (const [name, module] of block.namedModules()) if (module instanceof nn.Dropout) console.log(name, '->', String(module))
+for (const [name, module] of block.namedModules()) if (module instanceof nn.Dropout) console.log('slip 3: dropout at', name, String(module))
 
 // %% [markdown]
 // Only one, on the attention weights. The paper drops after the MLP's layers and after the position embedding.
@@ -379,8 +387,8 @@ function silence(of: TransformerBlock): TransformerBlock {
 
 manualSeed(7)
 const tokens = randn([10, 65, 48]).mul(3)
-console.log('as written, input comes out unchanged:', noGrad(() => silence(new TransformerBlock(48, 4, 0))(tokens)).equal(tokens))
-console.log('pre-norm,   input comes out unchanged:', noGrad(() => silence(new PreNormBlock(48, 4, 0))(tokens)).equal(tokens))
+console.log('slip 4: as written, input comes out unchanged:', noGrad(() => silence(new TransformerBlock(48, 4, 0))(tokens)).equal(tokens))
+console.log('        pre-norm,   input comes out unchanged:', noGrad(() => silence(new PreNormBlock(48, 4, 0))(tokens)).equal(tokens))
 
 // %% [markdown]
 // And now over depth: twelve fresh blocks, one after the other, and the variance of what flows from each to the next, for an
@@ -399,9 +407,9 @@ function variances(Block: typeof TransformerBlock): string {
   return seen.map((variance) => variance.toFixed(2).padStart(6)).join('')
 }
 
-console.log('block        ', Array.from({ length: 13 }, (_, i) => (i === 0 ? 'in' : String(i)).padStart(6)).join(''))
-console.log('as written   ', variances(TransformerBlock))
-console.log('pre-norm     ', variances(PreNormBlock))
+console.log('variance after block', Array.from({ length: 13 }, (_, i) => (i === 0 ? 'in' : String(i)).padStart(6)).join(''))
+console.log('          as written', variances(TransformerBlock))
+console.log('            pre-norm', variances(PreNormBlock))
 
 // %% [markdown]
 // As written, every block first squeezes the stream back to variance 1: how large the input was is forgotten at once, and
@@ -415,13 +423,13 @@ console.log('pre-norm     ', variances(PreNormBlock))
 // complains when the model is *built*. It fails in a `reshape` deep inside the first forward pass, like this:
 
 // %%
-showError(() => tokens.reshape(10, 65, 5, -1))
+showError('slip 5, in reshape', () => tokens.reshape(10, 65, 5, -1))
 
 // %% [markdown]
 // That message is true, but says nothing about heads. It is better to refuse at once, where the mistake is made:
 
 // %%
-showError(() => new TransformerBlock(48, 5, 0.2))
+showError('slip 5, at once', () => new TransformerBlock(48, 5, 0.2))
 
 // %% [markdown]
 // ## In [35]: several blocks
@@ -506,9 +514,9 @@ function theQuestion() {
     }
   }
   const model = new Puzzled()
-  showError(() => model(small)) // too early
+  showError('slip 6, too early', () => model(small))
   const transformer: nn.Module = model
-  showError(() => model(small)) // forward calls forward calls forward ...
+  showError('slip 6, the model itself', () => model(small))
 }
 
 theQuestion()
@@ -532,7 +540,7 @@ manualSeed(36)
 const looping = new Transformer(2, 48, 4, 0)
 manualSeed(36)
 const short = new ShortTransformer(2, 48, 4, 0)
-console.log('this.transformer(X) equals the loop:', noGrad(() => short(small).equal(looping(small))))
+console.log('slip 6, this.transformer(X) equals the loop:', noGrad(() => short(small).equal(looping(small))))
 
 // %% [markdown]
 // # 4. Net
@@ -587,9 +595,10 @@ function vitAsWritten(): nn.Module {
 // **Slip 7: `pos.tokens`.** The constructor means `self.pos`. The notebook has a global `pos_emb`, but no `pos` at all.
 
 // %%
+heading('4. Net')
 manualSeed(42)
 const images = randn([2, 3, 32, 32])
-showError(() => vitAsWritten())
+showError('slip 7', () => vitAsWritten())
 
 // %% [markdown]
 // Had it been called `pos`, that would be worse: the new model would take its sizes from another one, and say nothing.
@@ -598,7 +607,7 @@ showError(() => vitAsWritten())
 
 // %%
 globals.pos = new PositionEmbeddingLast(4, 32)
-showError(() => vitAsWritten()(images))
+showError('slip 8', () => vitAsWritten()(images))
 
 // %% [markdown]
 // **Slip 9: `(X, X, X, valid_lens=None)`** is how d2l's attention is called. `Transformer.forward` takes only `X`. Python refuses:
@@ -613,7 +622,7 @@ showError(() => vitAsWritten()(images))
 
 // %%
 globals.transformer = new Transformer(2, 48, 4, 0)
-showError(() => vitAsWritten()(images))
+showError('slip 10', () => vitAsWritten()(images))
 
 // %% [markdown]
 // **Slip 11: the head reads all tokens.** With a stray `mlphead`, too, everything runs. But the last comment promises
@@ -623,7 +632,7 @@ showError(() => vitAsWritten()(images))
 globals.mlphead = new nn.Linear(48, 10)
 const haunted = vitAsWritten()
 const scores = haunted(images)
-console.log('scores, as written:', scores.shape)
+console.log('slip 11, scores:', scores.shape)
 
 // %% [markdown]
 // Ten scores for each of the 65 tokens. `X[:, 0, :]` is missing: the class token is there to be the only one that the head reads.
@@ -654,7 +663,10 @@ class Vit extends nn.Module {
   readonly transformer: Transformer
   readonly mlphead: nn.Linear
 
-  constructor(imageSize: number, patchSize: number, numBlocks: number, heads: number, dropout: number, classes: number, Block = TransformerBlock) {
+  constructor(
+    imageSize: number, patchSize: number, numBlocks: number, heads: number, dropout: number, classes: number,
+    Block = TransformerBlock,
+  ) {
     super()
     this.patch = new PatchConv(patchSize)
     this.pos = new PositionEmbedding(patchSize, imageSize)
@@ -709,12 +721,12 @@ function showHeadInput(title: string, model: Vit, pictures: Tensor) {
   const token = noGrad(() => model.transformer(model.pos(model.patch(pictures)))).at(':', 0, ':')
   const normed = new nn.LayerNorm(token.shape[1])(token)
   const [before, after] = [token, normed].map((seen) => seen.var().item().toFixed(2))
-  console.log(`${title}: variance ${before} at the head, ${after} with a norm`)
+  console.log(`slip 12, ${title} variance ${before} at the head, ${after} with a norm`)
 }
 
 for (const numBlocks of [1, 6, 24]) {
   manualSeed(0)
-  showHeadInput(`${String(numBlocks).padStart(2)} blocks`, new Vit(32, 4, numBlocks, 4, 0, 10, PreNormBlock), images)
+  showHeadInput(`${numBlocks} blocks:`.padEnd(10), new Vit(32, 4, numBlocks, 4, 0, 10, PreNormBlock), images)
 }
 
 // %% [markdown]
@@ -732,7 +744,8 @@ for (const prenorm of [false, true]) {
   manualSeed(0)
   const theirs = new vit.Vit({ imageSize: 32, patchSize: 4, numBlocks: 2, heads: 4, dropout: 0.1, classes: 10, prenorm })
   const names = (model: nn.Module) => Object.keys(model.stateDict()).join()
-  console.log(`prenorm: ${prenorm}, same names: ${names(ours) === names(theirs)}, same scores: ${ours.eval()(images).equal(theirs.eval()(images))}`)
+  const sameScores = ours.eval()(images).equal(theirs.eval()(images))
+  console.log(`vit.Vit with prenorm ${prenorm}: same names ${names(ours) === names(theirs)}, same scores ${sameScores}`)
 }
 
 // %% [markdown]
@@ -742,6 +755,7 @@ for (const prenorm of [false, true]) {
 // with noise.
 
 // %%
+heading('5. Training')
 const [trainPictures, trainLabels] = data.synthetic({ train: true, count: 4000 }).tensors
 const [testPictures, testLabels] = data.synthetic({ train: false, count: 500 }).tensors
 const classes = data.syntheticClasses
@@ -763,8 +777,8 @@ const testX = half(testPictures)
 console.log('training:', trainX.shape, ' test:', testX.shape)
 
 // %% [markdown]
-// What do they look like? We print them in five shades of grey, from the darkest value of a picture to its lightest, with two
-// characters for a pixel.
+// What do they look like? We print them in five shades of grey, with two characters for a pixel: blank for the darkest value of a
+// picture, a full block for its lightest. (So on white paper you see the negative.)
 
 // %%
 const SHADES = ' ░▒▓█'
@@ -785,7 +799,8 @@ function drawPicture(picture: Tensor): string[] {
 /** Blocks of lines next to each other, each under its title. */
 function sideBySide(blocks: readonly { title: string; lines: readonly string[] }[]): string {
   const rows = blocks[0].lines.map((_, row) => blocks.map(({ lines }) => lines[row]).join('   '))
-  return [blocks.map(({ title, lines }) => title.slice(0, lines[0].length).padEnd(lines[0].length)).join('   '), ...rows].join('\n')
+  const titles = blocks.map(({ title, lines }) => title.padEnd(lines[0].length)).join('   ')
+  return [titles, ...rows].join('\n')
 }
 
 const drawTrain = (i: number) => ({ title: classes[trainLabels.at(i).item()], lines: drawPicture(trainX.at(i)) })
@@ -839,8 +854,9 @@ function freshVit(std: number): Vit {
 
 const model = freshVit(0.02)
 console.log('parameters:', countParameters(model))
-console.log('accuracy before training:', percent(accuracy(model, testX, testLabels)), '(guessing gives 10 %)')
-console.log('loss before training:    ', F.crossEntropy(model(testX), testLabels).item().toFixed(2), `(guessing gives ln 10 = ${Math.log(10).toFixed(2)})`)
+const firstAccuracy = percent(accuracy(model, testX, testLabels))
+const firstLoss = noGrad(() => F.crossEntropy(model(testX), testLabels)).item().toFixed(2)
+console.log(`before training: accuracy ${firstAccuracy} (guessing: 10 %), loss ${firstLoss} (guessing: ln 10 = ${Math.log(10).toFixed(2)})`)
 
 // %% [markdown]
 // Always check these two before you train: a first loss far above ln 10 means that something is wrong with the model's output.
@@ -864,15 +880,16 @@ function sparkline(values: readonly number[], top: number): string {
   return values.map((value) => bars[Math.min(Math.floor((value / top) * bars.length), bars.length - 1)]).join('')
 }
 
-function firstHundred(title: string, model: Vit): number[] {
-  manualSeed(1) // the same batches for both
-  const losses = train(model, 100)
+function report(title: string, model: Vit, losses: readonly number[]) {
   console.log(`${title}  ${sparkline(means(losses, 50), 2.5)}  accuracy ${percent(accuracy(model, testX, testLabels))}`)
-  return losses
 }
 
-firstHundred('std 1   ', freshVit(1))
-const firstLosses = firstHundred('std 0.02', model)
+const loud = freshVit(1)
+manualSeed(1)
+report('std 1   ', loud, train(loud, 100))
+manualSeed(1) // the same batches for both
+const firstLosses = train(model, 100)
+report('std 0.02', model, firstLosses)
 
 // %% [markdown]
 // One number in the initialisation decides whether the net begins to learn at once. (The loud one gets there, too, some hundred
@@ -880,10 +897,11 @@ const firstLosses = firstHundred('std 0.02', model)
 
 // %%
 const losses = [...firstLosses, ...train(model, 150)]
-means(losses, 10).forEach((mean, i) => {
+const lossLines = means(losses, 10).map((mean, i) => {
   const steps = `steps ${String(25 * i + 1).padStart(3)} to ${String(25 * (i + 1)).padStart(3)}`
-  console.log(`${steps}   loss ${mean.toFixed(3)}  ${'█'.repeat(Math.round(20 * mean))}`)
+  return `${steps}   loss ${mean.toFixed(3)}  ${'█'.repeat(Math.round(20 * mean))}`
 })
+console.log(lossLines.join('\n'))
 console.log('accuracy on the training pictures:', percent(accuracy(model, trainX.at(':500'), trainLabels.at(':500'))))
 console.log('accuracy on new pictures:         ', percent(accuracy(model, testX, testLabels)))
 
@@ -894,8 +912,8 @@ console.log('accuracy on new pictures:         ', percent(accuracy(model, testX,
 // And slip 12, after training:
 
 // %%
-showHeadInput('fresh  ', freshVit(0.02), testX)
-showHeadInput('trained', model.eval(), testX)
+showHeadInput('fresh:  ', freshVit(0.02), testX)
+showHeadInput('trained:', model.eval(), testX)
 
 // %% [markdown]
 // # 6. What it predicts
@@ -903,6 +921,7 @@ showHeadInput('trained', model.eval(), testX)
 // Three test pictures that it gets right, and three that it does not. The true class stands first, then what the model says.
 
 // %%
+heading('6. What it predicts')
 const predicted = predict(model, testX)
 const truth = (i: number) => testLabels.at(i).item()
 const guess = (i: number) => predicted.at(i).item()
@@ -930,19 +949,27 @@ console.log(sideBySide(oneOfEach(wrong, (i) => `${truth(i)} ${guess(i)}`).slice(
 const confusion = classes.map(() => classes.map(() => 0))
 for (const i of numbers) confusion[truth(i)][guess(i)]++
 
-console.log(''.padEnd(20), classes.map((_, c) => String(c).padStart(4)).join(''))
-confusion.forEach((row, c) => console.log(`${c} ${classes[c]}`.padEnd(20), row.map((count) => (count === 0 ? '·' : String(count)).padStart(4)).join('')))
+const tableRow = (title: string, cells: readonly (number | string)[]) =>
+  title.padEnd(20) + cells.map((cell) => String(cell).padStart(4)).join('')
+const header = tableRow('', classes.map((_, c) => c))
+const rows = confusion.map((row, c) => tableRow(`${c} ${classes[c]}`, row.map((count) => count || '·')))
+console.log(`\n${[header, ...rows].join('\n')}`)
 
 // %%
-const mistakes = confusion.flatMap((row, c) => row.flatMap((count, p) => (p !== c && count > 0 ? [{ count, text: `${classes[c]} taken for ${classes[p]}` }] : [])))
-for (const { count, text } of mistakes.sort((a, b) => b.count - a.count).slice(0, 3)) console.log(`${count} x ${text}`)
+const pairs = confusion.flatMap((row, c) => row.map((count, p) => ({ c, p, count })))
+const mistakes = pairs.filter(({ c, p }) => c !== p).sort((a, b) => b.count - a.count)
+console.log(mistakes.slice(0, 3).map(({ c, p, count }) => `${count} x ${classes[c]} taken for ${classes[p]}`).join(', '))
+
+// %% [markdown]
+// The textures are easy: every patch shows them. The figures are harder: what a patch shows must be put together with where it
+// is, and at 16 x 16 pixels a disk and a square differ in no more than their corners.
 
 // %% [markdown]
 // # 7. What it looks at
 //
 // Row 0 of the attention weights belongs to the class token: how much it takes from every token. Columns 1 to 16 are the
-// patches, in a grid of 4 x 4. We draw each weight in the place of its patch, in percent; the darkest patch is the
-// map's largest weight. First the mean over the four heads:
+// patches, in a grid of 4 x 4. We draw each weight in the place of its patch, in percent: the fuller the block, the larger the
+// weight, compared with the largest in this map. First the mean over the four heads:
 
 // %%
 /** How much the class token of one picture takes from each patch: one (heads, 4, 4) tensor for each block. */
@@ -968,9 +995,11 @@ function drawMap(map: Tensor, width: number, height: number): string[] {
 /** The first picture of a class that the model gets right. */
 const example = (c: number) => right.find((i) => truth(i) === c) ?? c
 
+heading('7. What it looks at')
 for (const c of [0, 1]) {
   const i = example(c)
-  const maps = classTokenMaps(model, testX.at(i)).map((heads, b) => ({ title: `block ${b + 1}`, lines: drawMap(heads.mean(0), 8, 4) }))
+  const means = classTokenMaps(model, testX.at(i)).map((heads) => heads.mean(0))
+  const maps = means.map((map, b) => ({ title: `block ${b + 1}`, lines: drawMap(map, 8, 4) }))
   console.log(`${sideBySide([drawTest(i), ...maps])}\n`)
 }
 
@@ -983,8 +1012,8 @@ for (const c of [0, 1]) {
 
 // %%
 classTokenMaps(model, testX.at(example(1))).forEach((heads, b) => {
-  console.log(sideBySide(heads.unbind(0).map((map, h) => ({ title: `block ${b + 1}, head ${h + 1}`, lines: drawMap(map, 5, 2) }))))
-  console.log()
+  const maps = heads.unbind(0).map((map, h) => ({ title: `block ${b + 1}, head ${h + 1}`, lines: drawMap(map, 5, 2) }))
+  console.log(`${sideBySide(maps)}\n`)
 })
 
 // %% [markdown]

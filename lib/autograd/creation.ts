@@ -35,7 +35,8 @@ function parseShape<O extends object>(operation: string, args: ShapeAnd<O>): { s
   for (const arg of args) {
     if (typeof arg === 'number') sizes.push(arg)
     else if (Array.isArray(arg)) sizes.push(...arg)
-    else if (arg !== undefined) options = arg as O
+    else if (typeof arg === 'object' && arg !== null) options = arg as O
+    else if (arg !== undefined) throw new ShapeError(operation, `${String(arg)} is no size`, 'give whole numbers of at least 0')
   }
   checkShape(operation, sizes)
   return { shape: sizes, options }
@@ -97,15 +98,24 @@ export function arange(start: number, end?: number, step = 1, options: TensorOpt
   if (step === 0 || !((last - first) / step >= 0)) throw new ValueError('arange', `steps of ${step} do not lead from ${first} to ${last}`, 'give a step other than 0 in the direction of the end')
   const count = Math.ceil((last - first) / step)
   checkShape('arange', [count])
-  return finish(NDArray.from(Float32Array.from({ length: count }, (_, i) => first + i * step), [count], options.dtype), options)
+  const value = (i: number) => Math.fround(first + (i - lane(i, count)) * step) + lane(i, count) * step
+  return finish(NDArray.from(Float32Array.from({ length: count }, (_, i) => value(i)), [count], options.dtype), options)
 }
+
+/**
+ * How far number i of `count` is from the one that it is counted from, which is rounded to float32: PyTorch writes sixteen at a
+ * time, in two groups of eight that are counted from their first, and those left over one by one.
+ */
+const lane = (i: number, count: number): number => (i < count - (count % 16) ? i % 8 : 0)
 
 /** `steps` numbers evenly from `start` to `end`, both included. */
 export function linspace(start: number, end: number, steps: number, options: TensorOptions = {}): Tensor {
   if (!Number.isInteger(steps) || steps < 0) throw new ValueError('linspace', `${steps} is no number of steps`, 'give a whole number of at least 0')
-  const step = Math.fround((end - start) / (steps - 1))
+  const [first, last] = [Math.fround(start), Math.fround(end)]
+  const step = Math.fround(Math.fround(last - first) / (steps - 1))
   // Both halves are counted from their own end, so that the last number is exactly `end`.
-  const value = (i: number) => (i < steps / 2 ? start + step * i : end - step * (steps - 1 - i))
+  const ofFirstLane = (i: number) => (i < Math.floor(steps / 2) ? first + step * i : last - step * (steps - 1 - i))
+  const value = (i: number) => Math.fround(ofFirstLane(i - lane(i, steps))) + Math.fround(lane(i, steps) * step)
   return finish(NDArray.from(Float32Array.from({ length: steps }, (_, i) => (steps === 1 ? start : value(i))), [steps], options.dtype), options)
 }
 

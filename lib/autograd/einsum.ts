@@ -1,8 +1,8 @@
 /** Sums of products in Einstein's notation, as permutations and one batched matrix product for each pair of operands. */
 import { ShapeError, ValueError } from '../tensor/errors.ts'
 import { NDArray } from '../tensor/ndarray.ts'
-import { numelOf, showShape } from '../tensor/shape.ts'
-import { constant } from './op.ts'
+import { numelOf, sameShape, showShape } from '../tensor/shape.ts'
+import { constant, named } from './op.ts'
 import type { Tensor } from './tensor.ts'
 
 /** A tensor whose dimensions bear letters. */
@@ -17,11 +17,12 @@ interface Term {
  */
 export function einsum(equation: string, ...operands: Tensor[]): Tensor {
   const refuse = (problem: string) => new ValueError('einsum', `'${equation}': ${problem}`, "write it like 'bij,bjk->bik', a letter for each dimension of each operand")
-  const [left, right] = equation.replaceAll(' ', '').split('->')
+  const [left, right, ...more] = equation.replaceAll(' ', '').split('->')
   const groups = left.split(',')
   const letters = [...left.replaceAll(',', '')]
   const once = [...new Set(letters)].filter((letter) => letters.filter((other) => other === letter).length === 1)
   const output = right ?? once.sort().join('')
+  if (more.length > 0) throw refuse('it has more than one arrow')
   if (groups.length !== operands.length) throw refuse(`there are ${groups.length} groups of letters for ${operands.length} operands`)
   if (![...groups, output].every((group) => /^[a-zA-Z]*$/.test(group))) throw refuse('only letters can name dimensions')
   if (new Set(output).size !== output.length || [...output].some((letter) => !letters.includes(letter))) throw refuse('each letter on the right must stand there once, and on the left')
@@ -30,8 +31,9 @@ export function einsum(equation: string, ...operands: Tensor[]): Tensor {
   })
   const terms = sameSizes(equation, groups.map((group, i) => ({ letters: group, x: operands[i] }))).map(diagonal)
   const wantedAfter = (i: number) => new Set([output, ...groups.slice(i + 1)].join(''))
-  const result = terms.reduce((product, term, i) => contract(product, term, wantedAfter(i)))
-  return arrange(sumExcept(result, new Set(output)), output)
+  const result = arrange(sumExcept(terms.reduce((product, term, i) => contract(product, term, wantedAfter(i))), new Set(output)), output)
+  if (terms.length === 1) return result
+  return named(letters.every((letter) => output.includes(letter)) ? 'MulBackward0' : 'ViewBackward0', result)
 }
 
 /** Stretches sizes of 1 to what the same letter has elsewhere. */
@@ -44,7 +46,10 @@ function sameSizes(equation: string, terms: readonly Term[]): Term[] {
         throw new ShapeError('einsum', `'${equation}': ${letter} has size ${known} in one place and ${x.shape[d]} in another`, 'the same letter must have the same size everywhere')
       sizes.set(letter, known === 1 ? x.shape[d] : known)
     })
-  return terms.map(({ letters, x }) => ({ letters, x: x.expand([...letters].map((letter) => sizes.get(letter) ?? 1)) }))
+  return terms.map(({ letters, x }) => {
+    const shape = [...letters].map((letter) => sizes.get(letter) ?? 1)
+    return { letters, x: sameShape(shape, x.shape) ? x : x.expand(shape) }
+  })
 }
 
 /** The diagonal over a letter that stands twice, until none does. */

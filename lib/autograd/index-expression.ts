@@ -1,10 +1,10 @@
 /** Python's index expressions: x.at(':', 0, '1:', '::2', '...', null, [0, 2], mask). */
 import { IndexError, ValueError } from '../tensor/errors.ts'
-import { broadcastShapes, numelOf, showShape } from '../tensor/shape.ts'
+import { broadcastShapes, numelOf, showShape, type Shape } from '../tensor/shape.ts'
 import { constant, named } from './op.ts'
 import { checkedIndex, take } from './ops/indexing.ts'
 import { slice } from './ops/views.ts'
-import { NDArray } from '../tensor/ndarray.ts'
+import { NDArray, type Range } from '../tensor/ndarray.ts'
 import type { Tensor } from './tensor.ts'
 
 /** Nested lists of whole numbers, or of booleans as a mask. */
@@ -43,12 +43,15 @@ function toEntry(index: Index, isTensor: IsTensor): Index {
   throw new ValueError('at', `${String(index)} is no index`, "use a number, a string like '1:', null, an array of whole numbers, or a mask of at least one dimension")
 }
 
+const isList = (entry: unknown): entry is NestedIndex => Array.isArray(entry)
+
 function nestedIndex(list: NestedIndex): Tensor {
   const shape: number[] = []
-  for (let level: number | boolean | NestedIndex | undefined = list; typeof level === 'object'; level = level[0]) shape.push(level.length)
+  for (let level: number | boolean | NestedIndex | undefined = list; isList(level); level = level[0]) shape.push(level.length)
   const leaves: (number | boolean)[] = []
-  const collect = (entry: number | boolean | NestedIndex): unknown => (typeof entry === 'object' ? entry.forEach(collect) : leaves.push(entry))
+  const collect = (entry: number | boolean | NestedIndex): unknown => (isList(entry) ? entry.forEach(collect) : leaves.push(entry))
   collect(list)
+  if (!leaves.every((leaf) => typeof leaf === 'number' || typeof leaf === 'boolean')) throw new ValueError('at', 'an index array holds something else than numbers', 'give whole numbers, or booleans as a mask')
   if (leaves.length !== shape.reduce((product, size) => product * size, 1)) throw new ValueError('at', 'the lists of an index array have different lengths', 'give a rectangular array')
   return constant(NDArray.from(Float32Array.from(leaves, Number), shape, leaves.some((leaf) => typeof leaf === 'boolean') ? 'bool' : 'int64'))
 }
@@ -73,25 +76,32 @@ export function at(x: Tensor, expression: readonly Index[], isTensor: IsTensor):
   if (used > x.ndim) throw new IndexError('at', `${used} indices were given for a tensor of shape ${showShape(x.shape)}`, `give at most ${x.ndim}`)
   const dots = entries.filter((index) => index === '...').length
   if (dots > 1) throw new IndexError('at', "an index expression can hold '...' only once", "write ':' for single dimensions")
-  const fill = new Array<Index>(x.ndim - used).fill(':')
+  const fill = new Array<Index>(x.ndim - used).fill('...')
   const full = dots === 1 ? entries.flatMap((index) => (index === '...' ? fill : [index])) : [...entries, ...fill]
 
   let view = x
   const arrays: { dim: number; index: Tensor }[] = []
   let dim = 0
   for (const index of full) {
-    if (index === null) view = view.unsqueeze(dim++)
+    if (index === '...') dim++
+    else if (index === null) view = view.unsqueeze(dim++)
     else if (typeof index === 'number') view = view.select(dim, index)
     else if (typeof index === 'string') {
       const range = parseSlice(index, view.shape[dim])
-      view = slice([view], view.shape.map((size, d) => (d === dim ? range : { start: 0, size, step: 1 })))
+      const isWhole = range.size === view.shape[dim] && range.step === 1
+      if (!isWhole) view = slice([view], whole(view.shape).with(dim, range))
+      else if (view !== x) named('SliceBackward0', view)
       dim++
     } else if (isTensor(index)) {
       for (const part of index.array.dtype === 'bool' ? maskIndices(index, view, dim) : [index]) arrays.push({ dim: dim++, index: part })
     }
   }
-  return arrays.length === 0 ? view : indexArrays(view, arrays)
+  if (arrays.length > 0) return indexArrays(view, arrays)
+  return view === x ? named(full.every((index) => index === '...') ? 'AliasBackward0' : 'SliceBackward0', slice([x], whole(x.shape))) : view
 }
+
+/** The range of each dimension that takes all of it. */
+const whole = (shape: Shape): Range[] => shape.map((size) => ({ start: 0, size, step: 1 }))
 
 function maskIndices(mask: Tensor, x: Tensor, dim: number): Tensor[] {
   const covered = x.shape.slice(dim, dim + mask.ndim)

@@ -1,5 +1,5 @@
 /** Tensor: an array of numbers that remembers how it was computed. Its methods only delegate to operations. */
-import { GraphError, ValueError } from '../tensor/errors.ts'
+import { GraphError, IndexError, ShapeError, ValueError } from '../tensor/errors.ts'
 import { formatTensor } from '../tensor/format.ts'
 import { NDArray, type DType } from '../tensor/ndarray.ts'
 import { defaultGenerator, type Generator } from '../tensor/random.ts'
@@ -252,7 +252,7 @@ export class Tensor {
     if (!this.#view || this.#view.derived === this.#view.base.#history) return
     const { base, remake } = this.#view
     this.#view.derived = base.#history
-    const fresh = enableGrad(() => remake(base))
+    const fresh = named('AsStridedBackward0', enableGrad(() => remake(base)))
     this.attach(fresh.#node, fresh.#output)
   }
 
@@ -271,7 +271,7 @@ export class Tensor {
     return div([this, toTensor(other)])
   }
   pow(exponent: Operand): Tensor {
-    return pow([this, toTensor(exponent)])
+    return named(typeof exponent === 'number' ? 'PowBackward0' : 'PowBackward1', pow([this, toTensor(exponent)]))
   }
   maximum(other: Operand): Tensor {
     return maximum([this, toTensor(other)])
@@ -325,7 +325,7 @@ export class Tensor {
     return pointwise.sqrt([this])
   }
   rsqrt(): Tensor {
-    return named('RsqrtBackward0', this.pow(-0.5))
+    return named('RsqrtBackward0', this.sqrt().reciprocal())
   }
   square(): Tensor {
     return this.pow(2)
@@ -379,7 +379,7 @@ export class Tensor {
   clamp(min?: number | null | { readonly min?: number | null; readonly max?: number | null }, max?: number | null): Tensor {
     const bounds = typeof min === 'object' && min !== null ? min : { min, max }
     if (typeof bounds.min !== 'number' && typeof bounds.max !== 'number') throw new ValueError('clamp', 'neither min nor max was given as a number', 'give at least one of them')
-    return clamp([this], [bounds.min ?? -Infinity, bounds.max ?? Infinity])
+    return named('ClampBackward1', clamp([this], [bounds.min ?? -Infinity, bounds.max ?? Infinity]))
   }
 
   // ---- reductions: over all dimensions, one, or several
@@ -423,17 +423,17 @@ export class Tensor {
   }
   /** Index of the first largest element, of all in row-major order or along a dimension. */
   argmax(dim?: number | ReduceOptions | null, keepdim?: boolean | ReduceOptions): Tensor {
-    const { reduction, all } = this.#reduction('argmax', dim, keepdim)
+    const { reduction, all } = this.#singleReduction('argmax', dim, keepdim)
     return argExtremum('max', this, all ? undefined : reduction.dims[0] ?? 0, reduction.keepdim)
   }
   argmin(dim?: number | ReduceOptions | null, keepdim?: boolean | ReduceOptions): Tensor {
-    const { reduction, all } = this.#reduction('argmin', dim, keepdim)
+    const { reduction, all } = this.#singleReduction('argmin', dim, keepdim)
     return argExtremum('min', this, all ? undefined : reduction.dims[0] ?? 0, reduction.keepdim)
   }
   /** Product of all elements, or along one dimension. */
   prod(dim?: number | ReduceOptions | null, keepdim?: boolean | ReduceOptions): Tensor {
-    const { reduction, all } = this.#reduction('prod', dim, keepdim)
-    if (all) return prod([this.reshape([-1])], 0).reshape(reduction.keepdim ? this.shape.map(() => 1) : [])
+    const { reduction, all } = this.#singleReduction('prod', dim, keepdim)
+    if (all) return named('ProdBackward0', prod([this.reshape([-1])], 0).reshape(reduction.keepdim ? this.shape.map(() => 1) : []))
     const product = prod([this], reduction.dims[0] ?? 0)
     return named('ProdBackward1', reduction.keepdim && this.ndim > 0 ? product.unsqueeze(reduction.dims[0]) : product)
   }
@@ -467,8 +467,14 @@ export class Tensor {
     const count = dims.reduce((product, d) => product * this.shape[d], 1)
     return { all, count, reduction: { dims, keepdim: typeof keepdim === 'boolean' ? keepdim : options.keepdim ?? false } }
   }
+  /** A reduction over all dimensions or a single one. */
+  #singleReduction(operation: string, dim: Dims | ReduceOptions | undefined, keepdim: boolean | ReduceOptions | undefined) {
+    const { reduction, all } = this.#reduction(operation, dim, keepdim)
+    if (!all && reduction.dims.length > 1) throw new IndexError(operation, `dimensions [${reduction.dims.join(', ')}] are more than one`, 'give a single dimension, or none for all')
+    return { reduction, all }
+  }
   #extremum(op: 'max' | 'min', dim: number | ReduceOptions | undefined, keepdim: boolean | ReduceOptions | undefined): Tensor | ValuesAndIndices {
-    const { reduction, all } = this.#reduction(op, dim, keepdim)
+    const { reduction, all } = this.#singleReduction(op, dim, keepdim)
     const name = op === 'max' ? 'MaxBackward' : 'MinBackward'
     if (all) return named(`${name}1`, (op === 'max' ? amax : amin)([this], reduction))
     const [d = 0] = reduction.dims
@@ -496,7 +502,8 @@ export class Tensor {
 
   /** The same numbers under another shape; one size may be -1. A view where the layout allows it, else a copy. */
   reshape(...shape: (number | Shape)[]): Tensor {
-    return reshape([this], listOf(shape))
+    const result = reshape([this], listOf(shape))
+    return named(result.array.storage === this.array.storage ? 'ReshapeAliasBackward0' : 'UnsafeViewBackward0', result)
   }
   /** As reshape, but throws where a copy would be needed. */
   view(...shape: (number | Shape)[]): Tensor {
@@ -508,6 +515,7 @@ export class Tensor {
     const first = normalizeDim('flatten', startDim, this.ndim)
     const last = normalizeDim('flatten', endDim, this.ndim)
     if (first > last) throw new ValueError('flatten', `startDim ${startDim} comes after endDim ${endDim}`, 'exchange them')
+    if (first === last) return this
     const merged = this.shape.slice(first, last + 1).reduce((product, size) => product * size, 1)
     return this.reshape(this.shape.toSpliced(first, last + 1 - first, merged))
   }
@@ -532,7 +540,8 @@ export class Tensor {
   }
   /** Without dimensions of size 1: all of them, or the given ones. */
   squeeze(dim?: number | readonly number[]): Tensor {
-    return squeeze([this], dim === undefined ? undefined : normalizeDims('squeeze', dim, this.ndim))
+    if (dim === undefined) return squeeze([this], undefined)
+    return named('SqueezeBackward1', squeeze([this], normalizeDims('squeeze', dim, this.ndim)))
   }
   unsqueeze(dim: number): Tensor {
     return unsqueeze([this], dim)
@@ -554,12 +563,13 @@ export class Tensor {
     const total = this.shape[d] ?? 0
     if (typeof size === 'number') {
       if (!Number.isInteger(size) || size < 0 || (size === 0 && total > 0)) throw new ValueError('split', `${size} is no size for the parts of dimension ${d} of size ${total}`, 'give a whole number of at least 1')
-      return this.split(total === 0 ? [0] : Array.from({ length: Math.ceil(total / size) }, (_, i) => Math.min(size, total - i * size)), d)
+      const parts = total === 0 ? [0] : Array.from({ length: Math.ceil(total / size) }, (_, i) => Math.min(size, total - i * size))
+      return this.split(parts, d).map((part) => named('SplitBackward0', part))
     }
     if (size.some((part) => !Number.isInteger(part) || part < 0) || size.reduce((sum, part) => sum + part, 0) !== total)
       throw new ValueError('split', `parts of sizes [${size.join(', ')}] do not add up to dimension ${d} of size ${total}`, 'give whole sizes whose sum is the size of the dimension')
     let start = 0
-    return size.map((part) => named('SplitBackward0', this.narrow(d, (start += part) - part, part)))
+    return size.map((part) => named('SplitWithSizesBackward0', this.narrow(d, (start += part) - part, part)))
   }
   /** At most `chunks` parts of equal size along `dim`; the last may be smaller. */
   chunk(chunks: number, dim = 0): Tensor[] {
@@ -598,14 +608,14 @@ export class Tensor {
   }
   /** Elements moved on by `shifts` along `dims`, those that fall off coming back in front. Without dims: in row-major order. */
   roll(shifts: number | readonly number[], dims?: number | readonly number[]): Tensor {
-    if (dims === undefined) return this.flatten().roll(shifts, 0).reshape(this.shape)
+    if (dims === undefined) return named('RollBackward0', this.reshape([-1]).roll(shifts, 0).reshape(this.shape))
     const along = typeof dims === 'number' ? [dims] : dims
     const by = typeof shifts === 'number' ? [shifts] : shifts
     if (along.length !== by.length || along.length === 0) throw new ValueError('roll', `${by.length} shifts were given for ${along.length} dimensions`, 'give one for each')
     return along.reduce<Tensor>((x, dim, i) => {
       const size = x.shape[normalizeDim('roll', dim, x.ndim)]
       const shift = size > 0 ? ((by[i] % size) + size) % size : 0
-      return shift === 0 ? x.clone() : named('RollBackward0', cat([x.narrow(dim, size - shift, shift), x.narrow(dim, 0, size - shift)], dim))
+      return named('RollBackward0', shift === 0 ? x.clone() : cat([x.narrow(dim, size - shift, shift), x.narrow(dim, 0, size - shift)], dim))
     }, this)
   }
   /** Below and on the diagonal of the last two dimensions as it is, 0 above. */
@@ -639,7 +649,8 @@ export class Tensor {
   indexSelect(dim: number, index: Tensor | readonly number[]): Tensor {
     const positions = index instanceof Tensor ? index : constant(NDArray.from(Float32Array.from(index), [index.length], 'int64'))
     const d = normalizeDim('indexSelect', dim, this.ndim)
-    const checked = checkedIndex('indexSelect', positions, this.shape[d] ?? 1, false)
+    if (this.ndim === 0) throw new IndexError('indexSelect', 'a scalar has no elements to choose from', 'unsqueeze it first')
+    const checked = checkedIndex('indexSelect', positions, this.shape[d], false)
     if (positions.ndim > 1) throw new ValueError('indexSelect', `an index of shape ${showShape(positions.shape)} is no list`, 'give a vector of whole numbers')
     return named('IndexSelectBackward0', take([this.transpose(0, d), checked.reshape([-1])]).transpose(0, d))
   }
@@ -675,7 +686,8 @@ export class Tensor {
     return this.#inPlace('copy_', (old) => named('CopyBackwards', overwritten([old, source])))
   }
   fill_(value: Operand): this {
-    return this.#inPlace('fill_', (old) => named('FillBackward0', overwritten([old, toTensor(value)])))
+    if (typeof value !== 'number' && value.ndim > 0) throw new ShapeError('fill_', `a value of shape ${showShape(value.shape)} is no single number`, 'use copy_() to take over a tensor')
+    return this.#inPlace('fill_', (old) => named(typeof value === 'number' ? 'FillBackward2' : 'FillBackward3', overwritten([old, toTensor(value)])))
   }
   zero_(): this {
     return this.#inPlace('zero_', (old) => named('ZeroBackward0', overwritten([old, toTensor(0)])))

@@ -2,7 +2,7 @@
 import { zeros } from '../autograd/creation.ts'
 import { noGrad } from '../autograd/grad-mode.ts'
 import type { Tensor } from '../autograd/tensor.ts'
-import { normalizeDim } from '../tensor/shape.ts'
+import { IndexError } from '../tensor/errors.ts'
 import * as F from './functional/functional.ts'
 import type { Indices } from './functional/indices.ts'
 import { normal_ } from './init.ts'
@@ -24,7 +24,9 @@ export class Embedding extends Module<[index: Indices]> {
     checkSize('Embedding', 'embeddingDim', embeddingDim)
     this.numEmbeddings = numEmbeddings
     this.embeddingDim = embeddingDim
-    this.paddingIdx = paddingIdx === null ? null : normalizeDim('Embedding', paddingIdx, numEmbeddings)
+    if (paddingIdx !== null && !(Number.isInteger(paddingIdx) && paddingIdx >= -numEmbeddings && paddingIdx < numEmbeddings))
+      throw new IndexError('Embedding', `paddingIdx = ${paddingIdx} is out of range for ${numEmbeddings} rows`, `give a whole number from ${-numEmbeddings} to ${numEmbeddings - 1}`)
+    this.paddingIdx = paddingIdx !== null && paddingIdx < 0 ? paddingIdx + numEmbeddings : paddingIdx
     this.weight = new Parameter(zeros([numEmbeddings, embeddingDim]))
     normal_(this.weight)
     const { paddingIdx: padding } = this

@@ -72,6 +72,7 @@ export function xavierNormal_(tensor: Tensor, { gain = 1, ...options }: Drawing 
 /** gain / √fan (He et al. 2015). */
 function kaimingStd(tensor: Tensor, { a = 0, mode = 'fanIn', nonlinearity = 'leaky_relu' }: KaimingOptions): number {
   const { fanIn, fanOut } = calculateFanInAndFanOut(tensor)
+  if (mode !== 'fanIn' && mode !== 'fanOut') throw new ValueError('kaiming', `${String(mode)} is no mode`, "give 'fanIn' or 'fanOut'")
   return calculateGain(nonlinearity, a) / Math.sqrt(mode === 'fanIn' ? fanIn : fanOut)
 }
 

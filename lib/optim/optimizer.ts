@@ -124,7 +124,7 @@ export abstract class Optimizer<Options extends object> {
       const param = all[order.indexOf(Number(number))]
       if (!param) throw refuse(`it holds state for parameter ${number}, of which there are ${all.length}`)
       this.#checkState(refuse, number, entry, param)
-      return [param, Object.fromEntries(Object.entries(entry).map(([name, value]) => [name, name === 'step' ? Number(copied(value)) : copied(value)]))]
+      return [param, Object.fromEntries(Object.entries(entry).map(([name, value]) => [name, name === 'step' && value instanceof Tensor ? value.item() : copied(value)]))]
     })
     this.state.clear()
     for (const [param, entry] of loaded) this.state.set(param, entry)

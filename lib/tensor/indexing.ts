@@ -40,8 +40,8 @@ function checkGather(operation: string, shape: Shape, dim: number, index: NDArra
 
 /** out[i][j][k] = x[i][index[i][j][k]][k] for dim 1. */
 export function gather(x: NDArray, dim: number, index: NDArray): NDArray {
-  if (x.ndim === 0) return gather(x.reshape([1]), 0, index.reshape([1])).reshape(index.shape)
   const d = normalizeDim('gather', dim, x.ndim)
+  if (x.ndim === 0) return gather(x.reshape([1]), 0, index.reshape([1])).reshape(index.shape)
   checkGather('gather', x.shape, d, index)
   const window = x.slice(x.shape.map((size, i) => ({ start: 0, size: i === d ? size : index.shape[i], step: 1 })))
   const last = index.transpose(d, -1)
@@ -52,8 +52,8 @@ export function gather(x: NDArray, dim: number, index: NDArray): NDArray {
 
 /** The adjoint of gather: x summed into zeros of `shape`, whose other sizes may exceed the index's. */
 export function scatterAdd(x: NDArray, dim: number, index: NDArray, shape: Shape): NDArray {
-  if (shape.length === 0) return scatterAdd(x.reshape([1]), 0, index.reshape([1]), [1]).reshape(shape)
   const d = normalizeDim('scatterAdd', dim, shape.length)
+  if (shape.length === 0) return scatterAdd(x.reshape([1]), 0, index.reshape([1]), [1]).reshape(shape)
   checkGather('scatterAdd', shape, d, index)
   if (!sameShape(x.shape, index.shape))
     throw new ShapeError('scatterAdd', `a source of shape ${showShape(x.shape)} does not fit an index of shape ${showShape(index.shape)}`, 'source and index must have the same shape')

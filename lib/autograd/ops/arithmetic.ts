@@ -59,7 +59,7 @@ export const pow = defineOp('pow', {
   },
 })
 
-/** The larger (smaller) of a and b takes the gradient; where they are equal each takes half. */
+/** The larger (smaller) of a and b takes the gradient; where they are equal each takes half, where one is NaN both take it. */
 function extremum(op: 'maximum' | 'minimum') {
   return defineOp(op, {
     forward(ctx, [a, b]: Two) {
@@ -68,9 +68,8 @@ function extremum(op: 'maximum' | 'minimum') {
     },
     backward({ saved: [a, b], shapes, needs }, grad) {
       const half = choosing(a.eq(b), grad.div(2), grad)
-      const toFirst = op === 'maximum' ? a.ge(b) : a.le(b)
-      const toSecond = op === 'maximum' ? b.ge(a) : b.le(a)
-      return [needs[0] ? sumTo(choosing(toFirst, half, 0), shapes[0]) : null, needs[1] ? sumTo(choosing(toSecond, half, 0), shapes[1]) : null]
+      const [secondWins, firstWins] = op === 'maximum' ? [a.lt(b), a.gt(b)] : [a.gt(b), a.lt(b)]
+      return [needs[0] ? sumTo(choosing(secondWins, 0, half), shapes[0]) : null, needs[1] ? sumTo(choosing(firstWins, 0, half), shapes[1]) : null]
     },
   })
 }

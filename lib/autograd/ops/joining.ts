@@ -3,7 +3,7 @@ import { ShapeError, ValueError } from '../../tensor/errors.ts'
 import { kernels } from '../../tensor/kernels/kernels.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
 import { normalizeDim, normalizeDims, showShape } from '../../tensor/shape.ts'
-import { constant, defineOp, named } from '../op.ts'
+import { checkTensors, constant, defineOp, named } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 
 /** Tensors behind each other along a dimension. Empty tensors of shape (0,) are passed over, as in PyTorch. */
@@ -38,15 +38,20 @@ export const catOp = defineOp('cat', {
 
 const isLegacyEmpty = (x: NDArray) => x.ndim === 1 && x.shape[0] === 0
 
+function checkList(operation: string, tensors: readonly Tensor[]): void {
+  if (!Array.isArray(tensors) || tensors.length === 0) throw new ValueError(operation, 'no list of tensors was given', 'give a list of at least one tensor')
+  checkTensors(operation, tensors)
+}
+
 /** Joins tensors along an existing dimension. (2, 3) and (4, 3) along 0 -> (6, 3). Same as torch.cat. */
 export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
-  if (tensors.length === 0) throw new ValueError('cat', 'an empty list was given', 'give at least one tensor')
+  checkList('cat', tensors)
   return catOp([...tensors], dim)
 }
 
 /** Joins tensors of one shape along a new dimension. Two of (3,) along 0 -> (2, 3). Same as torch.stack. */
 export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
-  if (tensors.length === 0) throw new ValueError('stack', 'an empty list was given', 'give at least one tensor')
+  checkList('stack', tensors)
   const [{ shape }] = tensors
   const d = normalizeDim('stack', dim, shape.length + 1)
   for (const x of tensors)

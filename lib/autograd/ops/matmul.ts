@@ -51,10 +51,14 @@ export function matmulAny(operation: 'matmul' | 'mm' | 'bmm', a: Tensor, b: Tens
   if (left.shape[left.ndim - 1] !== right.shape[right.ndim - 2])
     throw new ShapeError(operation, `${showShape(a.shape)} and ${showShape(b.shape)} cannot be multiplied: inner sizes ${left.shape[left.ndim - 1]} and ${right.shape[right.ndim - 2]} differ`, 'transpose one of them, or check the order of the arguments')
   const full = fewRows(left, right)
-  if (a.ndim > 1 && b.ndim > 1) return named(full.ndim === 2 ? 'MmBackward0' : operation === 'bmm' ? 'BmmBackward0' : 'UnsafeViewBackward0', full)
+  const name = operation === 'bmm' ? 'BmmBackward0' : nodeNames[`${a.ndim}·${b.ndim}`] ?? 'UnsafeViewBackward0'
+  if (a.ndim > 1 && b.ndim > 1) return named(name, full)
   const shape = full.shape.filter((_, d) => !(a.ndim === 1 && d === full.ndim - 2) && !(b.ndim === 1 && d === full.ndim - 1))
-  return named(a.ndim === 1 && b.ndim === 1 ? 'DotBackward0' : a.ndim === 2 ? 'MvBackward0' : 'SqueezeBackward0', full.reshape(shape))
+  return named(name, full.reshape(shape))
 }
+
+/** What PyTorch ends a product with, by the dimensions of its operands. */
+const nodeNames: Readonly<Record<string, string>> = { '1·1': 'DotBackward0', '2·1': 'MvBackward0', '1·2': 'SqueezeBackward3', '2·2': 'MmBackward0', '2·3': 'CloneBackward0' }
 
 /** A batch times one matrix is a single product of all its rows; anything else goes as it is. */
 function fewRows(a: Tensor, b: Tensor): Tensor {

@@ -1,5 +1,5 @@
 /** Masks of triangles. */
-import { ShapeError } from '../../tensor/errors.ts'
+import { ShapeError, ValueError } from '../../tensor/errors.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
 import { showShape, type Shape } from '../../tensor/shape.ts'
 import { constant } from '../op.ts'
@@ -8,6 +8,7 @@ import type { Tensor } from '../tensor.ts'
 /** 1 on the diagonal and to its lower left ('tril') or upper right ('triu') in the last two dimensions of `shape`, else 0. */
 export function triangle(part: 'tril' | 'triu', shape: Shape, diagonal: number): Tensor {
   if (shape.length < 2) throw new ShapeError(part, `${showShape(shape)} has no rows and columns`, 'give a tensor of at least two dimensions')
+  if (!Number.isInteger(diagonal)) throw new ValueError(part, `${diagonal} is no diagonal`, 'give a whole number: 0 is the main diagonal, 1 the one above it')
   const [rows, columns] = shape.slice(-2)
   const mask = NDArray.empty([rows, columns], 'bool')
   for (let i = 0; i < rows; i++)

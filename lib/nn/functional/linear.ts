@@ -1,5 +1,5 @@
 /** Linear maps of the last dimension, and rows chosen from a table. */
-import { named } from '../../autograd/op.ts'
+import { constant, named } from '../../autograd/op.ts'
 import { checkedIndex, take } from '../../autograd/ops/indexing.ts'
 import { addmm } from '../../autograd/ops/matmul.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
@@ -21,6 +21,7 @@ export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): T
 
 /** Rows of a table. index: (...), weight: (n, dim) -> (..., dim). The row `paddingIdx` gets no gradient. */
 export function embedding(index: Indices, weight: Tensor, { paddingIdx = null }: { readonly paddingIdx?: number | null } = {}): Tensor {
+  if (weight.ndim !== 2) throw new ShapeError('embedding', `a weight of shape ${showShape(weight.shape)} is no table of rows`, 'give (n, dim)')
   const indices = checkedIndex('embedding', toIndices(index), weight.shape[0], false)
   const padding = paddingIdx === null ? null : normalizeDim('embedding', paddingIdx, weight.shape[0])
   const rows = take([weight, indices])
@@ -32,7 +33,8 @@ export function embedding(index: Indices, weight: Tensor, { paddingIdx = null }:
 /** 1 at the index, 0 elsewhere. index: (...) -> (..., numClasses). */
 export function oneHot(index: Indices, numClasses = -1): Tensor {
   const indices = toIndices(index)
-  const classes = numClasses === -1 ? Math.max(...indices.data) + 1 : numClasses
+  const classes = numClasses === -1 ? indices.data.reduce((most, label) => Math.max(most, label), -1) + 1 : numClasses
   const checked = checkedIndex('oneHot', indices, classes, false)
-  return checked.unsqueeze(-1).eq(toIndices(Array.from({ length: classes }, (_, i) => i)))
+  const isClass = checked.unsqueeze(-1).eq(toIndices(Array.from({ length: classes }, (_, i) => i)))
+  return constant(isClass.array.labelled('int64'))
 }

@@ -100,9 +100,9 @@ function checkLabels(operation: string, target: Tensor, classes: number, ignoreI
   return { index: constant(NDArray.from(index, target.shape, 'int64')), counted: constant(NDArray.from(counted, target.shape)) }
 }
 
-/** Throws unless the shapes broadcast. */
-function checkBroadcast(operation: string, input: Tensor, target: Tensor): void {
-  broadcastShapes(operation, input.shape, target.shape)
+/** Throws unless the shapes broadcast; `null` broadcasts to all. */
+function checkBroadcast(operation: string, input: Tensor, other: Tensor | null): void {
+  if (other) broadcastShapes(operation, input.shape, other.shape)
 }
 
 /** (input − target)². Same as torch.nn.functional.mse_loss. */
@@ -133,6 +133,8 @@ export function binaryCrossEntropyWithLogits(input: Tensor, target: Tensor, { we
   const operation = 'binaryCrossEntropyWithLogits'
   if (!sameShape(input.shape, target.shape))
     throw new ShapeError(operation, `an input of shape ${showShape(input.shape)} and a target of shape ${showShape(target.shape)} differ`, 'give a target for each score')
+  checkBroadcast(operation, input, weight)
+  checkBroadcast(operation, input, posWeight)
   // log(1 + exp(−x)), shifted so that nothing overflows. The shift cancels out, so its gradient need not be known.
   const shift = input.detach().neg().relu()
   const softplus = shift.neg().exp().add(input.add(shift).neg().exp()).log().add(shift)

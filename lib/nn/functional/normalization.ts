@@ -5,7 +5,7 @@ import { choosing } from '../../autograd/ops/where.ts'
 import { layerNorm as layerNormOp } from '../../autograd/ops/layer-norm.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
-import { numelOf, sameShape, showShape, type Shape } from '../../tensor/shape.ts'
+import { normalizeDim, numelOf, sameShape, showShape, type Shape } from '../../tensor/shape.ts'
 
 export interface Affine {
   readonly weight?: Tensor | null
@@ -85,7 +85,7 @@ export interface NormalizeOptions {
 /** x divided by its norm along a dimension. Same as torch.nn.functional.normalize. */
 export function normalize(x: Tensor, { p = 2, dim = 1, eps = 1e-12 }: NormalizeOptions = {}): Tensor {
   if (!(p > 0)) throw new ValueError('normalize', `p = ${p} is not above 0`, 'give the order of the norm, such as 2')
-  return x.div(norm(x, p, dim).clamp({ min: eps }))
+  return x.div(norm(x, p, normalizeDim('normalize', dim, x.ndim)).clamp({ min: eps }))
 }
 
 /** The norm along a dimension, which stays. Its gradient is 0, not infinite, where all is 0. */

@@ -114,6 +114,14 @@ export interface Kernels {
   layerNorm(y: NDArray, mean: NDArray, rstd: NDArray, x: NDArray, weight: NDArray | null, bias: NDArray | null, eps: number): void
   layerNormBackward(dx: NDArray, dweight: NDArray | null, dbias: NDArray | null, grad: NDArray, x: NDArray, mean: NDArray, rstd: NDArray, weight: NDArray | null): void
 
+  /**
+   * Heads q (B, h, N, d), k (B, h, M, d), v (B, h, M, e): weights (B, h, N, M) = softmax(scale · q · kᵀ), out (B, h, N, e) =
+   * (dropout · weights) · v. `out` has its heads side by side in each token: strides of a transposed (B, N, h, e).
+   */
+  attention(out: NDArray, weights: NDArray, q: NDArray, k: NDArray, v: NDArray, dropout: NDArray | null, scale: number): void
+  /** Gradients of q, k and v, laid out like `out`, from those of out and, where given, of the weights. */
+  attentionBackward(dq: NDArray, dk: NDArray, dv: NDArray, grad: NDArray, gradWeights: NDArray | null, weights: NDArray, q: NDArray, k: NDArray, v: NDArray, dropout: NDArray | null, scale: number): void
+
   /** x (N, C, H, W) -> out (N, Hout, Wout, C, kh, kw); places outside the picture read `fill`. */
   unfold(out: NDArray, x: NDArray, windows: Windows, fill: number): void
   /** The adjoint of unfold: x (N, Hout, Wout, C, kh, kw) summed into out (N, C, H, W). */

@@ -1,8 +1,296 @@
-/** The worker pool: threads that share the work of kernels. */
+/**
+ * The worker pool: threads that share the work of kernels.
+ *
+ * A job is a kernel, its arguments and a number of chunks. Main describes it in memory that all threads share and sets `REMAINING`
+ * to the number of chunks. Every thread, main included, takes a chunk by subtracting 1 from it: what it held before, if positive,
+ * is the number of the chunk, counted from the end. Main returns when it has counted all chunks as finished.
+ *
+ * Why a late thread does no harm: it either finds `REMAINING` at 0 or below, and has nothing to do; or it has truly taken a chunk of
+ * the job at hand, which cannot end, nor its description change, before that chunk is finished. So the description is read after the
+ * chunk was taken, each time. What a chunk computes depends on its number alone, never on who does it.
+ *
+ * A chunk of a thread that ended in the middle of it is done again by main. So a chunk must be repeatable: it computes its outputs
+ * from inputs that it does not change.
+ */
+import type { Heap } from '../heap.ts'
+import type { WasmKernel } from './simd/runtime.ts'
+import { maySleep, startThread, type Thread } from './workers.ts'
 
 export interface Pool {
-  /** How many threads share the work, the main one included. */
+  /** One more than the highest number that a kernel may be given as `thread`: how many threads share the work, the main one included. */
   readonly threads: number
   /** Runs `kernel(...args, begin, end, thread)` over units 0 ... count − 1 in chunks of `grain` on all threads; returns when all are done. */
   run(kernel: string, args: readonly number[], count: number, grain: number): void
+  /** Ends the threads. Main can still run kernels alone. */
+  close(): void
+}
+
+export interface PoolOptions {
+  /** Its memory is what kernels work on. */
+  readonly heap: Heap
+  /** Exports the kernels and imports the memory as `env.memory`. */
+  readonly module: WebAssembly.Module
+  /** How many threads are to share the work, the main one included. */
+  readonly threads: number
+}
+
+/** A pool whose threads start with the first job; null, with a warning, where memory cannot be shared, and for a single thread. */
+export function createPool(options: PoolOptions): Pool | null {
+  if (options.threads < 2) return null
+  if (typeof SharedArrayBuffer === 'function' && options.heap.memory.buffer instanceof SharedArrayBuffer) return new WorkerPool(options)
+  console.warn('vitgrad: kernels run on one thread, because memory cannot be shared. In a browser the page must be cross-origin isolated.')
+  return null
+}
+
+/**
+ * Where things are in the shared memory, in int32 cells. What different threads write lies two cache lines apart, as processors
+ * fetch lines in pairs.
+ */
+const LINE = 32
+const LAYOUT = {
+  /** Chunks that nobody has taken. Threads that sleep wait here. */
+  REMAINING: 0,
+  /** Chunks of this job that workers have finished, or given up. Main waits here. */
+  FINISHED: LINE,
+  /** How many workers sleep, or are about to. */
+  SLEEPERS: 2 * LINE,
+  /** 1 while main sleeps. */
+  MAIN_SLEEPS: 3 * LINE,
+  /** 1 when a worker could not finish a chunk. */
+  FAILED: 3 * LINE + 1,
+  /** The description of the job, up to the number of arguments; they follow behind the workers' lines as float64. */
+  KERNEL: 4 * LINE,
+  COUNT: 4 * LINE + 1,
+  GRAIN: 4 * LINE + 2,
+  CHUNKS: 4 * LINE + 3,
+  ARGUMENTS: 4 * LINE + 4,
+  /** From here on a line for each thread: the chunk it works on, as it found REMAINING; 0 for none; negative when it could not finish it. */
+  TAKEN: 5 * LINE,
+  LINE,
+  /** How often a thread looks for work, or main for its end, before it sleeps: some 5 µs. */
+  SPINS: 2000,
+} as const
+
+const { REMAINING, FINISHED, SLEEPERS, MAIN_SLEEPS, FAILED, KERNEL, COUNT, GRAIN, CHUNKS, ARGUMENTS, TAKEN, SPINS } = LAYOUT
+
+/** How long main sleeps before it looks whether the workers are still alive, in ms. */
+const PATIENCE = 10
+
+interface WorkerData {
+  readonly module: WebAssembly.Module
+  readonly memory: WebAssembly.Memory
+  readonly control: SharedArrayBuffer
+  readonly argumentsAt: number
+  readonly thread: number
+}
+
+/**
+ * What a worker does, for ever: take a chunk, or look for one a while, then sleep. It is stopped from outside only where a loop turns
+ * or a function is called, so that a chunk taken is always noted, and a chunk finished always counted.
+ */
+const WORKER = `({ module, memory, control, argumentsAt, thread }) => {
+  const { ${Object.keys(LAYOUT).join(', ')} } = ${JSON.stringify(LAYOUT)}
+  const instance = new WebAssembly.Instance(module, { env: { memory } })
+  const kernels = WebAssembly.Module.exports(module).map(({ name }) => instance.exports[name])
+  const cells = new Int32Array(control)
+  const numbers = new Float64Array(control, argumentsAt)
+  const taken = TAKEN + thread * LINE
+
+  const work = (left) => {
+    const grain = cells[GRAIN], count = cells[COUNT]
+    const begin = (cells[CHUNKS] - left) * grain
+    const args = Array.from(numbers.subarray(0, cells[ARGUMENTS]))
+    kernels[cells[KERNEL]](...args, begin, Math.min(begin + grain, count), thread)
+  }
+
+  for (let spins = 0; ; spins++) {
+    const left = Atomics.load(cells, REMAINING) > 0 ? Atomics.sub(cells, REMAINING, 1) : 0
+    if (left > 0) {
+      Atomics.store(cells, taken, left)
+      let failed = false
+      try {
+        work(left)
+      } catch {
+        failed = true
+      }
+      Atomics.store(cells, taken, failed ? -left : 0)
+      if (failed) Atomics.store(cells, FAILED, 1)
+      Atomics.add(cells, FINISHED, 1)
+      if (Atomics.load(cells, MAIN_SLEEPS)) Atomics.notify(cells, FINISHED)
+      if (failed) return
+      spins = 0
+    } else if (spins >= SPINS) {
+      Atomics.add(cells, SLEEPERS, 1)
+      const seen = Atomics.load(cells, REMAINING)
+      if (seen <= 0) Atomics.wait(cells, REMAINING, seen)
+      Atomics.sub(cells, SLEEPERS, 1)
+      spins = 0
+    }
+  }
+}`
+
+interface NumberedThread extends Thread {
+  readonly number: number
+}
+
+interface Job {
+  readonly kernel: WasmKernel
+  readonly args: readonly number[]
+  readonly count: number
+  readonly grain: number
+}
+
+class WorkerPool implements Pool {
+  #threads: number
+  readonly #heap: Heap
+  readonly #module: WebAssembly.Module
+  readonly #kernels = new Map<string, { readonly number: number; readonly kernel: WasmKernel }>()
+  /** Not on the heap: a thread that is being stopped may still write here when the pool is gone. */
+  readonly #control: SharedArrayBuffer
+  readonly #cells: Int32Array
+  readonly #numbers: Float64Array
+  readonly #maySleep = maySleep()
+  #workers: NumberedThread[] = []
+  #started = false
+  #warned = false
+
+  constructor({ heap, module, threads }: PoolOptions) {
+    this.#threads = threads
+    this.#heap = heap
+    this.#module = module
+    const instance = new WebAssembly.Instance(module, { env: { memory: heap.memory } })
+    for (const [number, { name }] of WebAssembly.Module.exports(module).entries()) {
+      const kernel = instance.exports[name]
+      if (typeof kernel === 'function') this.#kernels.set(name, { number, kernel: kernel as WasmKernel })
+    }
+    const cells = TAKEN + threads * LINE
+    const mostArguments = Math.max(0, ...[...this.#kernels.values()].map(({ kernel }) => kernel.length))
+    this.#control = new SharedArrayBuffer(4 * cells + 8 * mostArguments)
+    this.#cells = new Int32Array(this.#control, 0, cells)
+    this.#numbers = new Float64Array(this.#control, 4 * cells, mostArguments)
+  }
+
+  get threads(): number {
+    return this.#threads
+  }
+
+  run(name: string, args: readonly number[], count: number, grain: number): void {
+    const entry = this.#kernels.get(name)
+    if (!entry) throw new Error(`there is no kernel ${name}`)
+    const chunks = Math.ceil(count / grain)
+    const job = { kernel: entry.kernel, args, count, grain }
+    if (!this.#started && chunks > 1) this.#start()
+    if (chunks > 1 && this.#workers.length > 0) this.#share(entry.number, job, chunks)
+    else for (let chunk = 0; chunk < chunks; chunk++) runChunk(job, chunk)
+  }
+
+  close(): void {
+    this.#started = true
+    for (const worker of this.#workers) worker.stop()
+    this.#setWorkers([])
+  }
+
+  /** Main does not wait for the threads: they join when they are ready, and until then it takes all chunks itself. */
+  #start(): void {
+    this.#started = true
+    const data = { module: this.#module, memory: this.#heap.memory, control: this.#control, argumentsAt: this.#numbers.byteOffset }
+    const workers: NumberedThread[] = []
+    try {
+      for (let number = 1; number < this.#threads; number++) workers.push(this.#startWorker({ ...data, thread: number }))
+    } catch (error) {
+      this.#warn(`a thread cannot be started (${error instanceof Error ? error.message : error})`)
+    }
+    this.#setWorkers(workers)
+  }
+
+  #startWorker(data: WorkerData): NumberedThread {
+    const worker: NumberedThread = { ...startThread({ source: WORKER, data, ended: (reason) => this.#drop([worker], reason) }), number: data.thread }
+    return worker
+  }
+
+  #share(kernel: number, job: Job, chunks: number): void {
+    const cells = this.#cells
+    this.#numbers.set(job.args)
+    cells[KERNEL] = kernel
+    cells[COUNT] = job.count
+    cells[GRAIN] = job.grain
+    cells[CHUNKS] = chunks
+    cells[ARGUMENTS] = job.args.length
+    Atomics.store(cells, FINISHED, 0)
+    Atomics.store(cells, REMAINING, chunks)
+    if (Atomics.load(cells, SLEEPERS) > 0) Atomics.notify(cells, REMAINING, chunks - 1)
+    let notForWorkers = 0
+    let lost: number[] = []
+    try {
+      for (let left = Atomics.sub(cells, REMAINING, 1); left > 0; left = Atomics.sub(cells, REMAINING, 1)) {
+        notForWorkers++
+        runChunk(job, chunks - left)
+      }
+    } finally {
+      // Chunks are left over only when the kernel has thrown.
+      notForWorkers += Math.max(0, Atomics.exchange(cells, REMAINING, 0))
+      this.#await(chunks - notForWorkers)
+      if (Atomics.load(cells, FAILED)) lost = this.#dropFailed().map((left) => chunks - left)
+    }
+    // If the kernel is to blame rather than the thread, it throws here.
+    for (const chunk of lost) runChunk(job, chunk)
+  }
+
+  /** Returns when workers have finished or given up `target` chunks: after this no worker touches what belongs to the job. */
+  #await(target: number): void {
+    const cells = this.#cells
+    for (let spins = 0; Atomics.load(cells, FINISHED) < target; spins++) {
+      if (spins < SPINS || !this.#maySleep) continue
+      Atomics.store(cells, MAIN_SLEEPS, 1)
+      const seen = Atomics.load(cells, FINISHED)
+      if (seen < target && Atomics.wait(cells, FINISHED, seen, PATIENCE) === 'timed-out') this.#giveUpForDead()
+      Atomics.store(cells, MAIN_SLEEPS, 0)
+    }
+  }
+
+  /** Says for workers that have ended in the middle of a chunk what they would have said had the kernel thrown. */
+  #giveUpForDead(): void {
+    const cells = this.#cells
+    for (const { number, isAlive } of this.#workers) {
+      if (isAlive()) continue
+      const taken = TAKEN + number * LINE
+      const left = Atomics.load(cells, taken)
+      if (left <= 0) continue
+      Atomics.store(cells, taken, -left)
+      Atomics.store(cells, FAILED, 1)
+      Atomics.add(cells, FINISHED, 1)
+    }
+  }
+
+  /** Goes on without the workers that could not finish a chunk, and returns these chunks, counted from the end. */
+  #dropFailed(): number[] {
+    Atomics.store(this.#cells, FAILED, 0)
+    const given = this.#workers.map((worker) => ({ worker, left: -Atomics.load(this.#cells, TAKEN + worker.number * LINE) }))
+    const failed = given.filter(({ left }) => left > 0)
+    this.#drop(failed.map(({ worker }) => worker), 'in the middle of a kernel')
+    return failed.map(({ left }) => left)
+  }
+
+  /** Goes on without some of the workers. */
+  #drop(workers: readonly NumberedThread[], reason: string): void {
+    const rest = this.#workers.filter((worker) => !workers.includes(worker))
+    if (rest.length === this.#workers.length) return
+    for (const worker of workers) worker.stop()
+    this.#setWorkers(rest)
+    this.#warn(`a thread has ended (${reason})`)
+  }
+
+  #setWorkers(workers: NumberedThread[]): void {
+    this.#workers = workers
+    this.#threads = 1 + Math.max(0, ...workers.map(({ number }) => number))
+  }
+
+  #warn(problem: string): void {
+    if (!this.#warned) console.warn(`vitgrad: ${problem}. Kernels go on with fewer threads; results stay the same.`)
+    this.#warned = true
+  }
+}
+
+function runChunk({ kernel, args, count, grain }: Job, chunk: number): void {
+  kernel(...args, chunk * grain, Math.min((chunk + 1) * grain, count), 0)
 }

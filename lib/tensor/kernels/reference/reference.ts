@@ -1,6 +1,7 @@
 /** The reference engine: plain TypeScript loops, the readable truth that every faster kernel is judged against. */
 import type { Kernels } from '../kernels.ts'
 import { adam } from './adam.ts'
+import { attention, attentionBackward } from './attention.ts'
 import { binary, copy, fill, unary, where } from './elementwise.ts'
 import { gather, putAdd, scatterAdd, take } from './indexing.ts'
 import { layerNorm, layerNormBackward } from './layer-norm.ts'
@@ -15,7 +16,7 @@ export const reference: Kernels = {
   fill, copy, unary, binary, where,
   reduce, argReduce, cumsum,
   softmax, logSoftmax, softmaxBackward, logSoftmaxBackward,
-  matmul, layerNorm, layerNormBackward,
+  matmul, layerNorm, layerNormBackward, attention, attentionBackward,
   unfold, fold,
   take, putAdd, gather, scatterAdd,
   sgd, adam, rmsprop,

@@ -1,0 +1,53 @@
+/** Building blocks of kernels: walking over numbers four at a time, the rest that fills no vector, sums across lanes. */
+import { f32x4, i32, i32x4, v128, type Expr, type FunctionBuilder, type Local } from './wasm.ts'
+
+export type Pointer = Local<'i32'>
+export type Vector = Expr<'v128'>
+
+/** A constant in all four lanes, kept in a variable: one that stands inside a loop would be loaded again every time. */
+export const constant = (f: FunctionBuilder, value: number): Local<'v128'> => f.let(f32x4.splat(value))
+
+/**
+ * Walks `n` consecutive numbers that the pointers run over. `body(offset, k)` handles the vector at `offset` bytes, the k-th of a
+ * turn of `unroll`; `tail(rest)` the last 1, 2 or 3 numbers. The pointers end on the first number that was not part of a vector.
+ */
+export function eachVector(f: FunctionBuilder, n: Expr<'i32'>, pointers: readonly Pointer[], unroll: number, body: (offset: number, k: number) => void, tail: (rest: Local<'i32'>) => void): void {
+  const left = f.let(n)
+  const turns = (vectors: number) => {
+    const more = () => i32.geS(left, 4 * vectors)
+    f.if(more(), () => f.doWhile(() => {
+      for (let k = 0; k < vectors; k++) body(16 * k, k)
+      for (const pointer of pointers) f.increase(pointer, 16 * vectors)
+      f.increase(left, -4 * vectors)
+    }, more))
+  }
+  if (unroll > 1) turns(unroll)
+  turns(1)
+  f.if(left, () => tail(left))
+}
+
+/** Stores the first `rest` lanes, 1, 2 or 3. */
+export function storeFirst(f: FunctionBuilder, pointer: Expr<'i32'>, vector: Vector, rest: Expr<'i32'>): void {
+  const value = f.let(vector)
+  f.if(i32.and(rest, 2), () => {
+    f.do(v128.store2(pointer, value, 0))
+    f.if(i32.and(rest, 1), () => f.do(v128.store1(pointer, value, 2, 8)))
+  }, () => f.do(v128.store1(pointer, value, 0)))
+}
+
+/** Ones in the first `rest` lanes, zeros in the others. */
+export const firstLanes = (rest: Expr<'i32'>): Vector => i32x4.gtS(i32x4.splat(rest), i32x4.constants(0, 1, 2, 3))
+
+/** The four lanes combined, in every lane. */
+export function acrossLanes(f: FunctionBuilder, vector: Vector, combine: (a: Vector, b: Vector) => Vector): Local<'v128'> {
+  const x = f.let(vector)
+  const y = f.let(combine(x, v128.shuffle(x, x, [2, 3, 0, 1])))
+  return f.let(combine(y, v128.shuffle(y, y, [1, 0, 3, 2])))
+}
+
+/** Several vectors combined pairwise into one. */
+export function allOf(vectors: readonly Vector[], combine: (a: Vector, b: Vector) => Vector): Vector {
+  if (vectors.length === 1) return vectors[0]
+  const half = vectors.length >> 1
+  return combine(allOf(vectors.slice(0, half), combine), allOf(vectors.slice(half), combine))
+}

@@ -1,0 +1,247 @@
+/** Module: what it finds among its properties, state dicts, modes, hooks, calls, and containers. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { full, manualSeed, nn, ones, randn, StateDictError, tensor, ValueError, zeros, type Tensor } from 'vitgrad'
+
+test.before.each(() => void manualSeed(0))
+
+const names = (entries: Iterable<readonly [string, unknown]>) => [...entries].map(([name]) => name)
+
+class Inner extends nn.Module {
+  readonly scale = new nn.Parameter(ones([2]))
+  constructor() {
+    super()
+    this.registerBuffer('seen', zeros([]))
+    this.registerBuffer('scratch', zeros([3]), { persistent: false })
+    this.registerBuffer('absent', null)
+  }
+  forward(x: Tensor): Tensor {
+    return x.mul(this.scale)
+  }
+}
+
+class Outer extends nn.Module {
+  readonly width = 2
+  readonly inner = new Inner()
+  readonly own = new nn.Parameter(zeros([1]))
+  readonly none: nn.Parameter | null = null
+  readonly shared = this.inner
+  readonly layers = new nn.Sequential(new nn.Linear(2, 2, { bias: false }), new Inner())
+  forward(x: Tensor): Tensor {
+    return this.layers(this.inner(x)).add(this.own)
+  }
+}
+
+// class Outer(nn.Module): the same properties in the same order; [n for n, _ in Outer().named_parameters()] ...
+test('parameters, buffers and modules are found in the order of their definition, shared ones once', () => {
+  const model = new Outer()
+  assert.equal(names(model.namedParameters()), ['own', 'inner.scale', 'layers.0.weight', 'layers.1.scale'])
+  assert.equal(names(model.namedModules()), ['', 'inner', 'layers', 'layers.0', 'layers.1'])
+  assert.equal(names(model.namedChildren()), ['inner', 'layers'])
+  assert.equal(names(model.namedBuffers()), ['inner.seen', 'inner.scratch', 'layers.1.seen', 'layers.1.scratch'])
+  assert.is([...model.parameters()].length, 4)
+  assert.is([...model.modules()][1], model.inner)
+  assert.equal([...model.children()], [model.inner, model.layers])
+  assert.is([...model.buffers()].length, 4)
+})
+
+test('a state dict holds parameters and saved buffers under every name, those of a shared module twice', () => {
+  assert.equal(Object.keys(new Outer().stateDict()), ['own', 'inner.scale', 'inner.seen', 'shared.scale', 'shared.seen', 'layers.0.weight', 'layers.1.scale', 'layers.1.seen'])
+})
+
+test('a state dict shares its numbers with the model and needs no gradient', () => {
+  const model = new nn.Linear(2, 1)
+  const { weight } = model.stateDict()
+  assert.is(weight.requiresGrad, false)
+  weight.fill_(7)
+  assert.equal([...model.weight.data], [7, 7])
+})
+
+test('loading a state dict copies its numbers and leaves parameters what they were', () => {
+  const [from, to] = [new nn.Linear(3, 2), new nn.Linear(3, 2)]
+  const { weight } = to
+  const state = from.stateDict()
+  assert.equal(to.loadStateDict(state), { missingKeys: [], unexpectedKeys: [] })
+  assert.is(to.weight, weight)
+  assert.ok(to.weight.equal(from.weight) && to.weight.isLeaf && to.weight.requiresGrad)
+  state.weight.fill_(0)
+  assert.not(to.weight.equal(from.weight))
+})
+
+test('missing, unexpected and misshapen entries are all named, and nothing is loaded', () => {
+  const model = new nn.Linear(3, 2)
+  const before = [...model.weight.data]
+  const load = (state: nn.StateDict) => () => model.loadStateDict(state)
+  const refuses = (state: nn.StateDict, pattern: RegExp) => assert.throws(load(state), (error: unknown) => error instanceof StateDictError && pattern.test(error.message))
+  refuses({ weight: ones([2, 3]) }, /Linear\.loadStateDict: missing keys: bias\.\n {2}help: /)
+  refuses({ weight: ones([2, 3]), bias: ones([2]), extra: ones([1]) }, /unexpected keys: extra/)
+  refuses({ weight: ones([2, 3]), bias: ones([3]) }, /bias has shape \(3,\) in the state dict and \(2,\) in the model/)
+  refuses({ weight: ones([3, 2]), other: ones([1]) }, /missing keys: bias; unexpected keys: other; weight has shape \(3, 2\)/)
+  assert.equal([...model.weight.data], before)
+})
+
+test('without strict, what fits is loaded and the rest reported; shapes still count', () => {
+  const model = new nn.Linear(3, 2)
+  assert.equal(model.loadStateDict({ bias: full([2], 5), extra: ones([1]) }, { strict: false }), { missingKeys: ['weight'], unexpectedKeys: ['extra'] })
+  assert.equal([...model.stateDict().bias.data], [5, 5])
+  assert.throws(() => model.loadStateDict({ bias: ones([1]) }, { strict: false }), /bias has shape \(1,\)/)
+})
+
+test('keys that every object inherits are no keys of a state dict', () => {
+  assert.throws(() => new nn.Linear(1, 1).loadStateDict({ weight: ones([1, 1]), bias: ones([1]), constructor: ones([1]) }), /unexpected keys: constructor/)
+})
+
+test('train() and eval() reach every module; dropout obeys', () => {
+  const model = new nn.Sequential(new nn.Dropout(0.5), new nn.Sequential(new nn.Dropout(0.5)))
+  const x = ones([64])
+  assert.not(model(x).equal(x))
+  assert.is(model.eval(), model)
+  assert.equal([...model.modules()].map((module) => module.training), [false, false, false, false])
+  assert.ok(model(x).equal(x))
+  assert.ok([...model.train().modules()].every((module) => module.training))
+})
+
+test('apply() visits inner modules first', () => {
+  const visited: string[] = []
+  new nn.Sequential(new nn.Sequential(new nn.ReLU()), new nn.Tanh()).apply((module) => visited.push(module.constructor.name))
+  assert.equal(visited, ['ReLU', 'Sequential', 'Tanh', 'Sequential'])
+})
+
+test('requiresGrad_() freezes and zeroGrad() forgets', () => {
+  const model = new nn.Linear(2, 1)
+  model(ones([1, 2])).sum().backward()
+  assert.ok(model.weight.grad)
+  model.zeroGrad()
+  assert.is(model.weight.grad, null)
+  assert.is(model.requiresGrad_(false), model)
+  assert.is(model(ones([1, 2])).requiresGrad, false)
+})
+
+test('a module is called like a function, with the arguments and result of its forward', () => {
+  class Scale extends nn.Module<[x: Tensor, by: number], number[]> {
+    override name = 'a property called name'
+    forward(x: Tensor, by: number): number[] {
+      return [...x.mul(by).data]
+    }
+  }
+  const scale = new Scale()
+  assert.equal(scale(tensor([1, 2]), 3), [3, 6])
+  assert.ok(scale instanceof Scale && scale instanceof nn.Module && scale instanceof nn.AnyModule)
+  assert.is(scale.name, 'a property called name')
+})
+
+test('hooks see and may replace arguments and output, in the order of registration, until removed', () => {
+  const model = new nn.Identity()
+  const seen: number[] = []
+  const handles = [
+    model.registerForwardPreHook((_, [x]) => [x.add(1)]),
+    model.registerForwardPreHook((_, [x]) => void seen.push(x.item())),
+    model.registerForwardHook((module, [x], y) => {
+      assert.is(module, model)
+      seen.push(x.item(), y.item())
+      return y.mul(10)
+    }),
+    model.registerForwardHook((_, _args, y) => void seen.push(y.item())),
+  ]
+  assert.is(model(tensor(1)).item(), 20)
+  assert.equal(seen, [2, 2, 2, 20])
+  handles.forEach((handle) => handle.remove())
+  assert.is(model(tensor(1)).item(), 1)
+})
+
+test('names that cannot be keys, or that hide a method, are refused', () => {
+  const model = new nn.Identity()
+  const refused = (error: unknown) => error instanceof ValueError && /^Identity: /.test(error.message)
+  for (const name of ['', 'a.b', 'forward', 'training']) assert.throws(() => model.addModule(name, new nn.ReLU()), refused)
+  assert.throws(() => model.registerBuffer('parameters', null), refused)
+  model.registerParameter('weight', new nn.Parameter(ones([1])))
+  model.registerParameter('weight', null)
+  assert.equal(names(model.namedParameters()), [])
+})
+
+test('a replaced buffer is the one that is saved', () => {
+  class Counter extends nn.Module {
+    declare count: Tensor
+    constructor() {
+      super()
+      this.registerBuffer('count', zeros([]))
+    }
+    forward(x: Tensor): Tensor {
+      this.count = this.count.add(1)
+      return x
+    }
+  }
+  const counter = new Counter()
+  counter(counter(ones([1])))
+  assert.is(counter.stateDict().count.item(), 2)
+})
+
+test('a module is printed with its extra text before its children', () => {
+  class Block extends nn.Module {
+    readonly act = new nn.ReLU()
+    forward(x: Tensor): Tensor {
+      return this.act(x)
+    }
+    override extraRepr(): string {
+      return 'size=3'
+    }
+  }
+  assert.is(String(new nn.Sequential(new Block())), 'Sequential(\n  (0): Block(\n    size=3\n    (act): ReLU()\n  )\n)')
+  assert.is(String(new nn.Parameter(ones([2]))), 'Parameter containing:\ntensor([1., 1.], requires_grad=True)')
+})
+
+test('a Sequential is indexed, iterated, measured and extended', () => {
+  const [first, second, third] = [new nn.Linear(2, 2), new nn.ReLU(), new nn.Tanh()]
+  const model = new nn.Sequential(first, second)
+  assert.is(model[0], first)
+  assert.is(model.append(third).length, 3)
+  assert.equal([...model], [first, second, third])
+  const x = randn([1, 2])
+  assert.ok(model(x).equal(first(x).relu().tanh()))
+})
+
+test('a module that stands in a Sequential twice runs twice and is trained once', () => {
+  const double = new Inner()
+  double.loadStateDict({ scale: full([2], 2), seen: zeros([]) })
+  const model = new nn.Sequential(double, new nn.Identity(), double)
+  assert.is(model.length, 3)
+  assert.equal([...model(ones([2])).data], [4, 4])
+  assert.equal(names(model.namedParameters()), ['0.scale'])
+  assert.equal([...new nn.ModuleList([double, double])], [double, double])
+})
+
+test('a Sequential of named modules keeps the names', () => {
+  const model = new nn.Sequential()
+  model.addModule('first', new nn.Linear(1, 1))
+  model.addModule('second', new nn.Linear(1, 1))
+  assert.equal(Object.keys(model.stateDict()), ['first.weight', 'first.bias', 'second.weight', 'second.bias'])
+})
+
+test('a ModuleList is found by its owner, and cannot be called', () => {
+  const list = new nn.ModuleList([new nn.Linear(1, 1), new nn.Linear(1, 1)])
+  assert.equal(names(list.namedParameters()), ['0.weight', '0.bias', '1.weight', '1.bias'])
+  assert.is(list.append(new nn.Linear(1, 1)).length, 3)
+  assert.throws(() => Reflect.apply(Object(list), null, []), /ModuleList/)
+})
+
+test('sizes that cannot be are refused with the layer and the argument', () => {
+  const refusals: [() => unknown, RegExp][] = [
+    [() => new nn.Linear(-1, 2), /Linear: inFeatures = -1/],
+    [() => new nn.Linear(2, 1.5), /Linear: outFeatures = 1\.5/],
+    [() => new nn.Conv2d(3, 4, 0), /Conv2d: kernelSize 0/],
+    [() => new nn.LayerNorm(0), /LayerNorm: normalizedShape = 0/],
+    [() => new nn.BatchNorm2d(NaN), /BatchNorm2d: numFeatures = NaN/],
+    [() => new nn.GroupNorm(0, 4), /GroupNorm: numGroups = 0/],
+    [() => new nn.Dropout(-0.1), /Dropout: p = -0\.1/],
+    [() => new nn.Embedding(0, 3), /Embedding: numEmbeddings = 0/],
+    [() => new nn.Embedding(3, 2, { paddingIdx: 3 }), /Embedding: paddingIdx = 3/],
+    [() => new nn.MultiHeadAttention(6, 4, 0), /MultiHeadAttention: 4 heads/],
+    [() => new nn.MultiheadAttention(6, 4), /MultiheadAttention: 4 heads/],
+    [() => new nn.MultiheadAttention(6, 2, { dropout: 2 }), /MultiheadAttention: p = 2/],
+    [() => nn.init.xavierUniform_(ones([3])), /^calculateFanInAndFanOut: a tensor of shape \(3,\)/],
+    [() => new nn.TransformerEncoderLayer(6, 2, { dimFeedforward: 0 }), /TransformerEncoderLayer: dimFeedforward = 0/],
+  ]
+  for (const [build, pattern] of refusals) assert.throws(build, pattern)
+})
+
+test.run()
