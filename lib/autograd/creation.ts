@@ -73,7 +73,7 @@ export function tensor(data: NestedData, options: TensorOptions & { readonly sha
 
 export function zeros(...args: ShapeAnd<TensorOptions>): Tensor {
   const { shape, options = {} } = parseShape('zeros', args)
-  return finish(NDArray.empty(shape, options.dtype), options)
+  return finish(NDArray.zeros(shape, options.dtype), options)
 }
 
 export function ones(...args: ShapeAnd<TensorOptions>): Tensor {
@@ -84,7 +84,7 @@ export function ones(...args: ShapeAnd<TensorOptions>): Tensor {
 /** A tensor whose numbers are still to be filled in. They are 0. */
 export function empty(...args: ShapeAnd<TensorOptions>): Tensor {
   const { shape, options = {} } = parseShape('empty', args)
-  return finish(NDArray.empty(shape, options.dtype), options)
+  return finish(NDArray.zeros(shape, options.dtype), options)
 }
 
 export function full(shape: Shape | number, value: number, options: TensorOptions = {}): Tensor {
@@ -122,7 +122,7 @@ export function linspace(start: number, end: number, steps: number, options: Ten
 /** The identity matrix of n rows and m (n) columns. */
 export function eye(n: number, m = n, options: TensorOptions = {}): Tensor {
   checkShape('eye', [n, m])
-  const array = NDArray.empty([n, m], options.dtype)
+  const array = NDArray.zeros([n, m], options.dtype)
   for (let i = 0; i < Math.min(n, m); i++) array.storage.data[i * m + i] = 1
   return finish(array, options)
 }
@@ -130,7 +130,7 @@ export function eye(n: number, m = n, options: TensorOptions = {}): Tensor {
 /** Numbers drawn evenly from [0, 1). */
 export function rand(...args: ShapeAnd<RandomOptions>): Tensor {
   const { shape, options = {} } = parseShape<RandomOptions>('rand', args)
-  const array = NDArray.empty(shape, options.dtype)
+  const array = NDArray.zeros(shape, options.dtype)
   ;(options.generator ?? defaultGenerator).uniform(array.storage.data)
   return finish(array, options)
 }
@@ -138,7 +138,7 @@ export function rand(...args: ShapeAnd<RandomOptions>): Tensor {
 /** Numbers drawn from the standard normal distribution. */
 export function randn(...args: ShapeAnd<RandomOptions>): Tensor {
   const { shape, options = {} } = parseShape<RandomOptions>('randn', args)
-  const array = NDArray.empty(shape, options.dtype)
+  const array = NDArray.zeros(shape, options.dtype)
   ;(options.generator ?? defaultGenerator).normal(array.storage.data)
   return finish(array, options)
 }
@@ -149,7 +149,7 @@ export function randint(high: number, shape: Shape, options?: RandomOptions): Te
 export function randint(first: number, second: number | Shape, third?: Shape | RandomOptions, fourth: RandomOptions = {}): Tensor {
   if (typeof second !== 'number') return randint(0, first, second, third as RandomOptions | undefined)
   const { shape } = parseShape('randint', [(third ?? []) as Shape])
-  const array = NDArray.empty(shape, fourth.dtype ?? 'int64')
+  const array = NDArray.zeros(shape, fourth.dtype ?? 'int64')
   ;(fourth.generator ?? defaultGenerator).randint(array.storage.data, first, second)
   return finish(array, fourth)
 }

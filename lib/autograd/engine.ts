@@ -3,6 +3,7 @@ import { kernels } from '../tensor/kernels/kernels.ts'
 import { GraphError, ShapeError, ValueError } from '../tensor/errors.ts'
 import { NDArray } from '../tensor/ndarray.ts'
 import { sameShape, showShape } from '../tensor/shape.ts'
+import { allocatingIn, discard, evict, reclaim, Region, type Storage } from '../tensor/storage.ts'
 import { checkAnomaly } from './anomaly.ts'
 import { enableGrad, isGradEnabled, noGrad } from './grad-mode.ts'
 import { runHook, type Edge, type Node } from './graph.ts'
@@ -23,21 +24,58 @@ export interface GradOptions extends BackwardOptions {
   readonly allowUnused?: boolean
 }
 
-/** The gradients that have arrived so far, by the place they are gradients of. */
+/**
+ * The gradients that have arrived so far, by the place they are gradients of. What was computed in this pass alone is taken back as
+ * soon as the last gradient that lies in it has been used.
+ */
 class Arrivals {
   readonly #nodes = new Map<Node, (Tensor | null)[]>()
   readonly #leaves = new Map<Tensor, Tensor>()
+  /** How many arrived gradients lie in a storage that was made in this pass. */
+  readonly #uses = new Map<Storage, number>()
+
+  /** Computes gradients and takes note of the memory that they lie in. What was made on the way is taken back at once. */
+  compute<T extends readonly (Tensor | null)[]>(rule: () => T): T {
+    if (isGradEnabled()) return rule()
+    const made = new Region('backward')
+    const grads = allocatingIn(made, rule)
+    for (const storage of made.storages) this.#uses.set(storage, 0)
+    for (const grad of grads) this.#use(grad)
+    for (const storage of made.storages) this.#discardUnused(storage)
+    return grads
+  }
+  #use(grad: Tensor | null): void {
+    const uses = grad && this.#uses.get(grad.array.storage)
+    if (grad && typeof uses === 'number') this.#uses.set(grad.array.storage, uses + 1)
+  }
+  /** A gradient that compute() returned, or that take() handed out, is not needed any more. */
+  drop(grad: Tensor | null): void {
+    const uses = grad && this.#uses.get(grad.array.storage)
+    if (!grad || typeof uses !== 'number') return
+    this.#uses.set(grad.array.storage, uses - 1)
+    this.#discardUnused(grad.array.storage)
+  }
+  #discardUnused(storage: Storage): void {
+    if (this.#uses.get(storage) !== 0) return
+    this.#uses.delete(storage)
+    discard(storage)
+  }
 
   add(edge: Exclude<Edge, null>, grad: Tensor): void {
     if ('leaf' in edge) {
-      const sum = this.#leaves.get(edge.leaf)
-      this.#leaves.set(edge.leaf, sum ? sum.add(grad) : grad)
+      this.#leaves.set(edge.leaf, this.#sum(this.#leaves.get(edge.leaf) ?? null, grad))
       return
     }
     let grads = this.#nodes.get(edge.node)
     if (!grads) this.#nodes.set(edge.node, (grads = edge.node.outputShapes.map(() => null)))
-    const sum = grads[edge.output]
-    grads[edge.output] = sum ? sum.add(grad) : grad
+    grads[edge.output] = this.#sum(grads[edge.output], grad)
+  }
+  #sum(before: Tensor | null, grad: Tensor): Tensor {
+    if (!before) return grad
+    const [sum] = this.compute(() => [before.add(grad)])
+    this.drop(before)
+    this.drop(grad)
+    return sum
   }
 
   /** The complete gradients of a node's outputs, after their hooks; null when none has arrived. */
@@ -47,7 +85,7 @@ class Arrivals {
     this.#nodes.delete(node)
     for (const { output, hook } of node.hooks) {
       const grad = grads[output]
-      if (grad) grads[output] = runHook(hook, grad)
+      if (grad) grads[output] = runHook(hook, kept(grad))
     }
     return grads
   }
@@ -58,8 +96,14 @@ class Arrivals {
   }
 
   *leaves(): Iterable<[Tensor, Tensor]> {
-    for (const [leaf, sum] of this.#leaves) yield [leaf, leaf.leafHooks.reduce((grad, hook) => runHook(hook, grad), sum)]
+    for (const [leaf, sum] of this.#leaves) yield [leaf, leaf.leafHooks.reduce((grad, hook) => runHook(hook, kept(grad)), sum)]
   }
+}
+
+/** A gradient that a user sees is theirs to keep. */
+function kept(grad: Tensor): Tensor {
+  evict(grad.array.storage)
+  return grad
 }
 
 /** All nodes from which the roots were computed, latest first. */
@@ -91,6 +135,8 @@ function initialGradient(operation: string, root: Tensor, given: Tensor | null |
 }
 
 let accumulating = false
+/** A backward rule may call grad() itself. */
+let depth = 0
 
 /** Whether gradients are on their way to the `grad` of leaves, by backward(), and not to the result of grad(). */
 export function isAccumulating(): boolean {
@@ -101,11 +147,14 @@ export function isAccumulating(): boolean {
 function pass(accumulates: boolean, { createGraph = false }: BackwardOptions, run: () => void): void {
   const before = accumulating
   accumulating = accumulates
+  if (depth === 0) reclaim()
+  depth++
   try {
     if (createGraph) enableGrad(run)
     else noGrad(run)
   } finally {
     accumulating = before
+    depth--
   }
 }
 
@@ -119,13 +168,15 @@ function propagate(nodes: readonly Node[], arrivals: Arrivals, { createGraph = f
       if (grad) accumulate(tensor, grad)
     }
     arrived?.(node, grads)
-    const inputGrads = node.backward(grads)
+    const inputGrads = arrivals.compute(() => node.backward(grads))
     checkAnomaly(node, inputGrads)
-    if (!retainGraph) node.context.release()
-    node.edges.forEach((edge, i) => {
-      const grad = inputGrads[i]
+    if (!retainGraph) node.release()
+    inputGrads.forEach((grad, i) => {
+      const edge = node.edges[i]
       if (edge && grad) arrivals.add(edge, grad)
+      else arrivals.drop(grad)
     })
+    grads.forEach((grad) => arrivals.drop(grad))
   }
 }
 
@@ -133,7 +184,7 @@ function propagate(nodes: readonly Node[], arrivals: Arrivals, { createGraph = f
 function accumulate(tensor: Tensor, grad: Tensor): void {
   if (tensor.grad && !sameShape(tensor.grad.shape, tensor.shape))
     throw new GraphError('backward', `the grad of a tensor of shape ${showShape(tensor.shape)} has been set to a tensor of shape ${showShape(tensor.grad.shape)}`, 'set it to null or to a tensor of the same shape')
-  if (!tensor.grad) tensor.grad = grad.requiresGrad ? grad.clone() : constant(grad.array.copy())
+  if (!tensor.grad) tensor.grad = grad.requiresGrad ? grad.clone() : tensor.newGrad(grad.array)
   else if (isGradEnabled() || tensor.grad.requiresGrad || !tensor.grad.isContiguous()) tensor.grad = tensor.grad.add(grad)
   else {
     const sum = tensor.grad.array
@@ -150,7 +201,10 @@ export function backward(root: Tensor, gradient?: Tensor | null, options: Backwa
   if (start) arrivals.add(start, first)
   pass(true, options, () => {
     propagate(nodesBehind([root]), arrivals, options)
-    for (const [leaf, grad] of arrivals.leaves()) accumulate(leaf, grad)
+    for (const [leaf, grad] of arrivals.leaves()) {
+      accumulate(leaf, grad)
+      arrivals.drop(grad)
+    }
   })
 }
 
@@ -179,7 +233,9 @@ export function grad(outputs: Tensor | readonly Tensor[], inputs: Tensor | reado
   const found: (Tensor | null)[] = targets.map(() => null)
   const collect = (place: Node | Tensor, grads: readonly (Tensor | null)[]) =>
     targets.forEach((target, i) => {
-      if (('leaf' in target ? target.leaf : target.node) === place) found[i] = grads['leaf' in target ? 0 : target.output]
+      if (('leaf' in target ? target.leaf : target.node) !== place) return
+      const grad = grads['leaf' in target ? 0 : target.output]
+      found[i] = grad && kept(grad)
     })
   pass(false, options, () => {
     propagate(nodesLeadingTo(targets, nodesBehind(roots)), arrivals, options, collect)

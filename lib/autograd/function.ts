@@ -1,5 +1,7 @@
 /** autograd.Function: an operation of the user's own, with its own backward. */
 import { ValueError } from '../tensor/errors.ts'
+import { NDArray } from '../tensor/ndarray.ts'
+import { allocatingIn, evict } from '../tensor/storage.ts'
 import { isGradEnabled, noGrad } from './grad-mode.ts'
 import { Context } from './graph.ts'
 import { record } from './op.ts'
@@ -54,8 +56,9 @@ export class Function {
     // What has a history, or is an input returned as it is, becomes a tensor of its own, so that it does not lose its history.
     const fresh = outputs.map((output) => (inputs.includes(output) || output.requiresGrad ? output.detach() : output))
     record(`${this.name}Backward`, inputs, fresh, context, (grads) => {
-      const given = grads.map((grad, i) => grad ?? new Tensor(fresh[i].array.copy()).zero_())
-      const returned = this.backward(ctx, ...given)
+      const given = grads.map((grad, i) => grad ?? new Tensor(NDArray.zeros(fresh[i].shape)))
+      for (const grad of given) evict(grad.array.storage)
+      const returned = allocatingIn(null, () => this.backward(ctx, ...given))
       const list = Array.isArray(returned) ? returned : [returned ?? null]
       if (list.length !== args.length) throw new ValueError(this.name, `backward returned ${list.length} gradients for ${args.length} arguments`, 'return one for each argument of forward, null for those without')
       return list

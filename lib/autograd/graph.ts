@@ -2,6 +2,7 @@
 import { GraphError } from '../tensor/errors.ts'
 import type { NDArray } from '../tensor/ndarray.ts'
 import { sameShape, showShape, type Shape } from '../tensor/shape.ts'
+import { retire, type Region } from '../tensor/storage.ts'
 import type { Tensor } from './tensor.ts'
 
 /** Where a gradient flows on to: an output of another node, or a leaf. null where it is not wanted. */
@@ -41,6 +42,7 @@ export class Context {
   /** Turns what was saved into tensors, so that an input or output is still connected to its own history. */
   seal(tensorOf: (array: NDArray) => Tensor): void {
     this.#saved = this.#arrays.map((array) => ({ tensor: tensorOf(array), version: array.storage.version }))
+    for (const { storage } of this.#arrays) storage.holders++
     this.#arrays = []
   }
 
@@ -55,7 +57,9 @@ export class Context {
   }
 
   release(): void {
-    if (this.#saved.length > 0) this.#saved = 'released'
+    if (this.#saved === 'released' || this.#saved.length === 0) return
+    for (const { tensor } of this.#saved) tensor.array.storage.holders--
+    this.#saved = 'released'
   }
 }
 
@@ -72,6 +76,8 @@ export class Node {
   readonly outputShapes: readonly Shape[]
   readonly context: Context
   readonly #backward: Backward
+  /** The memory that the call's results lie in. */
+  readonly #made: Region | undefined
   /** Called with the complete gradient of an output; each may replace it. */
   readonly hooks: { readonly output: number; readonly hook: Hook }[] = []
   /** Tensors whose gradient is kept although they are no leaves. */
@@ -79,12 +85,19 @@ export class Node {
   /** Where the operation was called, kept while anomalies are being looked for. */
   trace: string | undefined
 
-  constructor(name: string, edges: readonly Edge[], outputShapes: readonly Shape[], context: Context, backward: Backward) {
+  constructor(name: string, edges: readonly Edge[], outputShapes: readonly Shape[], context: Context, backward: Backward, made?: Region) {
     this.name = name
     this.edges = edges
     this.outputShapes = outputShapes
     this.context = context
     this.#backward = backward
+    this.#made = made
+  }
+
+  /** Nothing will be computed from this node again: what it saved is forgotten, and its memory taken back when the next pass begins. */
+  release(): void {
+    this.context.release()
+    if (this.#made) retire(this.#made.storages.splice(0))
   }
 
   /** Gradients of the inputs from gradients of the outputs. */

@@ -12,7 +12,7 @@ import type { Tensor } from './tensor.ts'
 /** What a tensor holds after copy_(): the source, stretched to its shape. The old values have no influence any more. */
 export const overwritten = defineOp('copy', {
   forward: (_, [old, source]: [old: NDArray, source: NDArray]) => source.expand(old.shape, 'copy_').copy(),
-  backward: ({ shapes, needs }, grad) => [needs[0] ? constant(NDArray.empty(shapes[0])) : null, needs[1] ? sumTo(grad, shapes[1]) : null],
+  backward: ({ shapes, needs }, grad) => [needs[0] ? constant(NDArray.zeros(shapes[0])) : null, needs[1] ? sumTo(grad, shapes[1]) : null],
 })
 
 /** A tensor of which the view that `look` takes has been replaced by `value`. The numbers are already in place. */

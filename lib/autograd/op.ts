@@ -1,6 +1,7 @@
 /** defineOp: an operation as one object, forward and backward side by side. */
 import { ValueError } from '../tensor/errors.ts'
 import { NDArray } from '../tensor/ndarray.ts'
+import { allocatingIn, Region } from '../tensor/storage.ts'
 import { anomalyTrace } from './anomaly.ts'
 import { isGradEnabled } from './grad-mode.ts'
 import { Context, Node, type Edge } from './graph.ts'
@@ -70,12 +71,14 @@ export function defineOp<const I extends Arrays, R extends NDArray | NDArray[], 
     checkTensors(name, inputs)
     const needs = inputs.map((input) => isGradEnabled() && input !== null && input.requiresGrad)
     const context = new Context(name, needs, inputs.map((input) => input?.shape ?? []))
-    const result = rule.forward(context, inputs.map((input) => input && input.array) as Arrays as I, options)
+    const made = needs.includes(true) ? new Region(name) : null
+    const compute = () => rule.forward(context, inputs.map((input) => input && input.array) as Arrays as I, options)
+    const result = made ? allocatingIn(made, compute) : compute()
     const arrays = result instanceof NDArray ? [result] : (result as NDArray[])
     const outputs = arrays.map(constant)
-    if (needs.includes(true)) {
+    if (made) {
       const backward = (grads: readonly (Tensor | null)[]) => rule.backward(context, (result instanceof NDArray ? grads[0] : grads) as GradientFor<R>, options)
-      record(nodeName(name), inputs, outputs, context, backward)
+      record(nodeName(name), inputs, outputs, context, backward, made)
     }
     linkView(op, inputs[0], outputs, options)
     return result instanceof NDArray ? outputs[0] : outputs
@@ -83,9 +86,9 @@ export function defineOp<const I extends Arrays, R extends NDArray | NDArray[], 
   return Object.assign(op as (inputs: TensorsOf<I>, options: O) => TensorFor<R>, { opName: name })
 }
 
-/** Puts a node behind `outputs`, whose gradients `backward` turns into gradients of `inputs`. */
-export function record(name: string, inputs: readonly (Tensor | null)[], outputs: readonly Tensor[], context: Context, backward: (grads: readonly (Tensor | null)[]) => readonly (Tensor | null)[]): void {
-  const node = new Node(name, inputs.map(edgeOf), outputs.map((output) => output.shape), context, backward)
+/** Puts a node behind `outputs`, whose gradients `backward` turns into gradients of `inputs`. `made` is the memory that goes with it. */
+export function record(name: string, inputs: readonly (Tensor | null)[], outputs: readonly Tensor[], context: Context, backward: (grads: readonly (Tensor | null)[]) => readonly (Tensor | null)[], made?: Region): void {
+  const node = new Node(name, inputs.map(edgeOf), outputs.map((output) => output.shape), context, backward, made)
   node.trace = anomalyTrace()
   outputs.forEach((output, i) => output.attach(node, i))
   context.seal((array) => inputs.find((input) => input?.array === array) ?? outputs.find((output) => output.array === array) ?? constant(array))

@@ -1,9 +1,11 @@
 /** Tensor: an array of numbers that remembers how it was computed. Its methods only delegate to operations. */
 import { GraphError, IndexError, ShapeError, ValueError } from '../tensor/errors.ts'
 import { formatTensor } from '../tensor/format.ts'
+import { kernels } from '../tensor/kernels/kernels.ts'
 import { NDArray, type DType } from '../tensor/ndarray.ts'
 import { defaultGenerator, type Generator } from '../tensor/random.ts'
 import { broadcastShapes, normalizeDim, normalizeDims, showShape, type Shape } from '../tensor/shape.ts'
+import { allocatingIn, evict, Region, succeed, type Storage } from '../tensor/storage.ts'
 import * as engine from './engine.ts'
 import { enableGrad, isGradEnabled } from './grad-mode.ts'
 import type { Hook, Node } from './graph.ts'
@@ -82,6 +84,8 @@ export class Tensor {
   #node: Node | null = null
   #output = 0
   #view: View | null = null
+  /** Where the last gradient lies that backward() has made for this leaf. */
+  #gradStorage: Storage | null = null
   /** How often an in-place operation has given this tensor another history: its views follow. */
   #history = 0
 
@@ -122,7 +126,12 @@ export class Tensor {
   }
   /** The numbers in row-major order: the storage itself where they are dense in it, else a copy. */
   get data(): Float32Array {
-    return this.array.values()
+    const { storage } = this.array
+    evict(storage)
+    const numbers = this.array.values()
+    // Whoever holds the numbers of a parameter holds its memory, also when the parameter is gone.
+    if (storage.address !== 0) memoryOf.set(numbers, storage)
+    return numbers
   }
 
   // ---- reading
@@ -130,7 +139,7 @@ export class Tensor {
   /** The number of a tensor that has only one. Throws on any other. */
   item(): number {
     if (this.numel() !== 1) throw new ValueError('item', `a tensor of shape ${showShape(this.shape)} holds ${this.numel()} numbers`, 'use tolist() or data, or choose one element')
-    return this.data[0]
+    return this.array.values()[0]
   }
   /** The numbers as nested arrays; a scalar as a number. */
   tolist(): NestedNumbers {
@@ -142,7 +151,7 @@ export class Tensor {
   /** As print() shows it in PyTorch. */
   toString(): string {
     const suffixes = this.gradFn ? [`grad_fn=<${this.gradFn.name}>`] : this.requiresGrad ? ['requires_grad=True'] : []
-    return formatTensor(this.data, this.shape, { dtype: this.dtype, suffixes })
+    return formatTensor(this.array.values(), this.shape, { dtype: this.dtype, suffixes })
   }
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return this.toString()
@@ -185,8 +194,9 @@ export class Tensor {
     if (gradient === null || gradient === undefined || gradient instanceof Tensor) engine.backward(this, gradient, options)
     else engine.backward(this, null, gradient)
   }
-  /** The same numbers without history. The storage is shared. */
+  /** The same numbers without history, for as long as they are used. The storage is shared. */
   detach(): Tensor {
+    evict(this.array.storage)
     return new Tensor(this.array.restride(this.shape, this.array.strides))
   }
   /** A copy in a storage of its own, with this tensor as its history. */
@@ -207,6 +217,14 @@ export class Tensor {
     return removable(gradFn.hooks, { output: this.outputIndex, hook })
   }
 
+  /** A new gradient with the numbers of `array`. It takes the place of the last one, which zeroGrad() has given up. */
+  newGrad(array: NDArray): Tensor {
+    const storage = this.#gradStorage && succeed(this.#gradStorage)
+    const grad = storage ? new NDArray(storage, this.shape) : allocatingIn(new Region('grad'), () => NDArray.empty(this.shape))
+    kernels().copy(grad, array)
+    this.#gradStorage = grad.storage
+    return new Tensor(grad)
+  }
   /** Gives the tensor a history. For operations only. */
   attach(node: Node | null, output: number): void {
     this.#node = node
@@ -310,7 +328,7 @@ export class Tensor {
   }
   /** Whether shapes and all numbers are the same. Same as torch.equal. */
   equal(other: Tensor): boolean {
-    return showShape(this.shape) === showShape(other.shape) && this.ne(other).data.every((differs) => differs === 0)
+    return showShape(this.shape) === showShape(other.shape) && this.ne(other).array.values().every((differs) => differs === 0)
   }
 
   // ---- functions of each element
@@ -453,10 +471,10 @@ export class Tensor {
   }
   /** Whether any element (all elements) are not 0. */
   any(): boolean {
-    return this.data.some((value) => value !== 0)
+    return this.array.values().some((value) => value !== 0)
   }
   all(): boolean {
-    return this.data.every((value) => value !== 0)
+    return this.array.values().every((value) => value !== 0)
   }
 
   #reduction(operation: string, dim: Dims | ReduceOptions | undefined, keepdim: boolean | ReduceOptions | undefined) {
@@ -686,7 +704,7 @@ export class Tensor {
     return this.#inPlace('copy_', (old) => named('CopyBackwards', overwritten([old, source])))
   }
   fill_(value: Operand): this {
-    if (typeof value !== 'number' && value.ndim > 0) throw new ShapeError('fill_', `a value of shape ${showShape(value.shape)} is no single number`, 'use copy_() to take over a tensor')
+    if (value instanceof Tensor && value.ndim > 0) throw new ShapeError('fill_', `a value of shape ${showShape(value.shape)} is no single number`, 'use copy_() to take over a tensor')
     return this.#inPlace('fill_', (old) => named(typeof value === 'number' ? 'FillBackward2' : 'FillBackward3', overwritten([old, toTensor(value)])))
   }
   zero_(): this {
@@ -717,7 +735,7 @@ export class Tensor {
   #draw(name: string, fill: (out: Float32Array) => void): this {
     return this.#inPlace(name, (old) => {
       const order = this.shape.map((_, d) => d).sort((a, b) => this.array.strides[b] - this.array.strides[a] || a - b)
-      const drawn = NDArray.empty(order.map((d) => this.shape[d]))
+      const drawn = NDArray.zeros(order.map((d) => this.shape[d]))
       fill(drawn.storage.data)
       const inverse = order.map((_, d) => order.indexOf(d))
       return overwritten([old, constant(drawn.permute(inverse))])
@@ -727,6 +745,9 @@ export class Tensor {
 
 /** Nested lists of numbers, as deep as the tensor has dimensions. */
 export type NestedNumbers = number | NestedNumbers[]
+
+/** The storages behind the numbers that were handed out, kept alive by them. */
+const memoryOf = new WeakMap<Float32Array, Storage>()
 
 setTensorFactory((array) => new Tensor(array))
 
@@ -742,10 +763,11 @@ function isOptions<T extends object>(value: unknown): value is T {
 /** Appends an entry to a list; `remove` takes it out again. */
 function removable<T>(list: T[], entry: T): { remove(): void } {
   list.push(entry)
+  let present = true
   return {
     remove: () => {
-      const at = list.indexOf(entry)
-      if (at >= 0) list.splice(at, 1)
+      if (present) list.splice(list.indexOf(entry), 1)
+      present = false
     },
   }
 }

@@ -51,7 +51,7 @@ export class ImageDataset implements Dataset {
     const { images, labels } = this.#data
     const [channels, height, width] = this.#shape
     const pixels = height * width
-    const out = NDArray.empty([indices.length, ...this.#shape])
+    const out = NDArray.zeros([indices.length, ...this.#shape])
     const chosen = new Float32Array(indices.length)
     indices.forEach((index, n) => {
       checkSampleIndex('ImageDataset', index, this.length)

@@ -90,7 +90,7 @@ export function kaimingNormal_(tensor: Tensor, options: KaimingOptions = {}): Te
 /** Normal, cut off below a and above b: the inverse of the cumulative distribution applied to uniform numbers. */
 export function truncNormal_(tensor: Tensor, { mean = 0, std = 1, a = -2, b = 2, generator = defaultGenerator }: Drawing & { readonly mean?: number; readonly std?: number; readonly a?: number; readonly b?: number } = {}): Tensor {
   const cdf = (x: number) => (1 + erf((x - mean) / std / Math.SQRT2)) / 2
-  const drawn = NDArray.empty(tensor.shape)
+  const drawn = NDArray.zeros(tensor.shape)
   const out = drawn.storage.data
   generator.uniform(out, 2 * cdf(a) - 1, 2 * cdf(b) - 1)
   const scale = Math.fround(std * Math.SQRT2)

@@ -147,7 +147,7 @@ const copied = (value: Tensor | number) => (value instanceof Tensor ? value.deta
 export function buffer(state: ParamState, name: string, { shape }: NDArray): NDArray {
   const known = state[name]
   if (known instanceof Tensor) return known.array
-  const fresh = NDArray.empty(shape)
+  const fresh = NDArray.zeros(shape)
   state[name] = new Tensor(fresh)
   return fresh
 }

@@ -27,7 +27,7 @@ export function take(x: NDArray, index: NDArray): NDArray {
 
 /** The adjoint of take: rows of x summed into zeros of `shape` at `index`. */
 export function putAdd(x: NDArray, index: NDArray, shape: Shape): NDArray {
-  const out = NDArray.empty(shape)
+  const out = NDArray.full(shape, 0)
   if (x.numel > 0) kernels().putAdd(out, x, index)
   return out
 }
@@ -58,14 +58,14 @@ export function scatterAdd(x: NDArray, dim: number, index: NDArray, shape: Shape
   if (!sameShape(x.shape, index.shape))
     throw new ShapeError('scatterAdd', `a source of shape ${showShape(x.shape)} does not fit an index of shape ${showShape(index.shape)}`, 'source and index must have the same shape')
   const last = index.transpose(d, -1)
-  const window = NDArray.empty(last.shape.with(-1, shape[d]))
+  const window = NDArray.full(last.shape.with(-1, shape[d]), 0)
   if (index.numel > 0) kernels().scatterAdd(window, x.transpose(d, -1), last)
   return place(window.transpose(d, -1), shape, shape.map(() => 0), shape.map(() => 1))
 }
 
 /** Zeros of `shape` that hold x from `starts` on, every `steps`-th: the adjoint of a slice. */
 export function place(x: NDArray, shape: Shape, starts: Shape, steps: Shape): NDArray {
-  const out = NDArray.empty(shape)
+  const out = NDArray.full(shape, 0)
   kernels().copy(out.slice(x.shape.map((size, d) => ({ start: starts[d], size, step: steps[d] }))), x)
   return out
 }

@@ -36,7 +36,12 @@ export class NDArray {
     return new NDArray(new Storage(data), shape, undefined, 0, dtype)
   }
 
-  /** A new dense array of zeros. */
+  /** A new dense array of zeros, under the garbage collector. */
+  static zeros(shape: Shape, dtype: DType = 'float32'): NDArray {
+    return NDArray.from(new Float32Array(numelOf(shape)), shape, dtype)
+  }
+
+  /** A new dense array for a kernel to write: its numbers are whatever was there before. */
   static empty(shape: Shape, dtype: DType = 'float32'): NDArray {
     return new NDArray(allocate(numelOf(shape)), shape, undefined, 0, dtype)
   }
@@ -44,7 +49,7 @@ export class NDArray {
   /** A new dense array that holds `value` everywhere. */
   static full(shape: Shape, value: number, dtype: DType = 'float32'): NDArray {
     const out = NDArray.empty(shape, dtype)
-    if (!Object.is(value, 0)) kernels().fill(out, value)
+    kernels().fill(out, value)
     return out
   }
 

@@ -20,7 +20,7 @@ export function reduce(op: ReduceOp, x: NDArray, dims: readonly number[], keepdi
 
 /** Index of the first largest or smallest along `dim`, which is dropped. */
 export function argReduce(op: 'max' | 'min', x: NDArray, dim: number): NDArray {
-  if (x.ndim === 0) return NDArray.empty([], 'int64')
+  if (x.ndim === 0) return NDArray.zeros([], 'int64')
   refuseEmpty(`arg${op}`, x, [dim])
   const rows = x.permute([...x.shape.map((_, d) => d).filter((d) => d !== dim), dim])
   const out = NDArray.empty(rows.shape.slice(0, -1), 'int64')

@@ -30,11 +30,12 @@ export function rowMajorStrides(shape: Shape): number[] {
   return strides
 }
 
-/** Throws unless every size is a whole number of at least 0. */
+/** Throws unless every size is a whole number of at least 0 and the numbers can be stored. */
 export function checkShape(operation: string, shape: Shape): void {
   for (const size of shape)
     if (!Number.isInteger(size) || size < 0)
       throw new ShapeError(operation, `${showShape(shape)} is no shape: ${size} is not a whole number of at least 0`, 'give whole sizes')
+  if (numelOf(shape) > 2 ** 32) throw new ShapeError(operation, `${showShape(shape)} holds more than 2^32 numbers`, 'give smaller sizes')
 }
 
 /** `dim` counted from the front: -1 is the last of `ndim` dimensions. A scalar has dimension 0 and -1, as in torch. */

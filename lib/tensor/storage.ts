@@ -14,14 +14,19 @@ const SMALL = 16384
 export class Storage {
   #data: Float32Array | null
   #address: number
+  /** The piece of the heap that goes back when the numbers leave it; null for memory that is only lent. */
+  #block: Block | null
   /** What made the numbers, for the message when they are gone. */
   readonly #maker: string
   /** Counts the changes made in place; a gradient that needs the old values compares it. */
   version = 0
+  /** How many recorded calls, not yet released, need the numbers for their gradient. */
+  holders = 0
 
-  constructor(data: Float32Array, address = 0, maker = '') {
+  constructor(data: Float32Array, address = 0, block: Block | null = null, maker = '') {
     this.#data = data
     this.#address = address
+    this.#block = block
     this.#maker = maker
   }
 
@@ -34,19 +39,45 @@ export class Storage {
 
   /** Where the numbers lie on the heap, in bytes; 0 when they are an ordinary array. */
   get address(): number {
-    return this.#data ? this.#address : this.data.length
+    return this.#data ? this.#address : this.data.byteOffset
   }
 
-  /** Leaves the heap: the numbers become an ordinary array, or are forgotten. */
-  vacate(heap: Heap, keep: boolean): void {
-    if (this.#address === 0 || !this.#data) return
-    const bytes = 4 * this.#data.length
-    finalizers.unregister(this)
+  /** Whether the numbers can be taken back: a graph's value or a gradient, not a parameter. */
+  get isTransient(): boolean {
+    return this.#block !== null && !this.#block.pinned
+  }
+
+  /** Leaves the heap: the numbers become an ordinary array, or are forgotten. Returns the block, which nobody owns then. */
+  vacate(keep: boolean): Block | null {
+    const block = this.#block
+    if (!block || !this.#data) return null
     this.#data = keep ? this.#data.slice() : null
-    heap.free(this.#address, bytes)
     this.#address = 0
+    this.#block = null
+    finalizers.unregister(this)
+    return block
+  }
+
+  /** Moves to a block on the heap, taking the numbers along. */
+  settle(block: Block): void {
+    const numbers = this.data
+    this.#data = block.heap.view(block.address, numbers.length)
+    this.#data.set(numbers)
+    this.#address = block.address
+    this.#block = block
+    finalizers.register(this, block, this)
   }
 }
+
+/** A piece of the heap. A pinned one belongs to a parameter or an optimizer's state. */
+export interface Block {
+  readonly heap: Heap
+  readonly address: number
+  readonly bytes: number
+  readonly pinned: boolean
+}
+
+const free = ({ heap, address, bytes }: Block) => heap.free(address, bytes)
 
 /** Where allocations of one purpose are noted, so that they can be freed together. */
 export class Region {
@@ -63,8 +94,8 @@ let region: Region | null = null
 let retired: Storage[] = []
 let warned = false
 
-/** Frees blocks of storages that were dropped without being released: parameters of a model that is gone, graphs without backward(). */
-const finalizers = new FinalizationRegistry<{ readonly from: Heap; readonly address: number; readonly bytes: number }>(({ from, address, bytes }) => from.free(address, bytes))
+/** Frees blocks of storages that were dropped without being released: a model that is gone, a graph without backward(). */
+const finalizers = new FinalizationRegistry<Block>(free)
 
 /** The heap that new values go to; null for ordinary arrays only. */
 export function setHeap(next: Heap | null): void {
@@ -73,27 +104,39 @@ export function setHeap(next: Heap | null): void {
 
 /** A new storage. Inside a region its numbers lie on the heap and are whatever was there before; elsewhere they are 0. */
 export function allocate(numel: number): Storage {
-  return (region && onHeap(numel, region.name, region)) ?? new Storage(new Float32Array(numel))
-}
-
-/** A storage that stays on the heap until it is dropped: for parameters, their gradients and an optimizer's state. Its numbers are not set. */
-export function allocatePersistent(numel: number): Storage {
-  return onHeap(numel, 'parameter', null) ?? new Storage(new Float32Array(numel))
-}
-
-function onHeap(numel: number, maker: string, noted: Region | null): Storage | null {
-  if (!heap || numel === 0) return null
-  const bytes = 4 * numel
-  const address = heap.allocate(bytes)
-  if (address === 0) {
-    if (!warned) console.warn(`vitgrad: the heap of ${Math.round(heap.limit / 2 ** 20)} MiB is full: new values become ordinary arrays, which is slower. Release graphs with backward() or noGrad(), or raise VITGRAD_HEAP_MB.`)
-    warned = true
-    return null
-  }
-  const storage = new Storage(heap.view(address, numel), address, maker)
-  noted?.storages.push(storage)
-  finalizers.register(storage, { from: heap, address, bytes }, storage)
+  if (!region) return new Storage(new Float32Array(numel))
+  const block = claim(4 * numel, false)
+  if (!block) return new Storage(new Float32Array(numel))
+  const storage = new Storage(block.heap.view(block.address, numel), block.address, block, region.name)
+  finalizers.register(storage, block, storage)
+  region.storages.push(storage)
   return storage
+}
+
+/** Moves numbers that will be used again and again to the heap, for as long as they are used. */
+export function pin(storage: Storage): void {
+  if (storage.address !== 0 || storage.data.length === 0) return
+  const block = claim(4 * storage.data.length, true)
+  if (block) storage.settle(block)
+}
+
+/** The same place for new numbers: `old` leaves its block, small ones as a copy, and a new storage takes it over. */
+export function succeed(old: Storage): Storage | null {
+  const { length } = old.data
+  const block = old.vacate(length <= SMALL)
+  if (!block) return null
+  const storage = new Storage(block.heap.view(block.address, length), block.address, block, 'grad')
+  finalizers.register(storage, block, storage)
+  return storage
+}
+
+function claim(bytes: number, pinned: boolean): Block | null {
+  if (!heap || bytes === 0) return null
+  const address = heap.allocate(bytes)
+  if (address !== 0) return { heap, address, bytes, pinned }
+  if (!warned) console.warn(`vitgrad: the heap of ${Math.round(heap.limit / 2 ** 20)} MiB is full, so new values become ordinary arrays, which is slower. Release graphs with backward() or use noGrad(), or raise VITGRAD_HEAP_MB.`)
+  warned = true
+  return null
 }
 
 /** Runs `fn` with its allocations on the heap, noted in `into`; with null, as ordinary arrays. */
@@ -112,19 +155,27 @@ export function retire(storages: readonly Storage[]): void {
   for (const storage of storages) retired.push(storage)
 }
 
-/** Takes back what was retired. Small values stay readable as ordinary arrays. */
+/** Takes back what was retired, unless another graph still needs it. Small values stay readable as ordinary arrays. */
 export function reclaim(): void {
   const due = retired
   retired = []
-  if (heap) for (const storage of due) storage.vacate(heap, storage.address !== 0 && storage.data.length <= SMALL)
+  for (const storage of due) {
+    if (storage.holders > 0) retired.push(storage)
+    else if (storage.isTransient) leave(storage, storage.data.length <= SMALL)
+  }
 }
 
 /** Takes back at once what nobody can have seen. */
-export function discard(storages: Iterable<Storage>): void {
-  if (heap) for (const storage of storages) storage.vacate(heap, false)
+export function discard(storage: Storage): void {
+  if (storage.isTransient) leave(storage, false)
 }
 
-/** Moves values to ordinary arrays, where they stay as long as they are used. */
-export function evict(storages: Iterable<Storage>): void {
-  if (heap) for (const storage of storages) storage.vacate(heap, true)
+/** Moves transient values to ordinary arrays, where they stay for as long as they are used. */
+export function evict(storage: Storage): void {
+  if (storage.isTransient) leave(storage, true)
+}
+
+function leave(storage: Storage, keep: boolean): void {
+  const block = storage.vacate(keep)
+  if (block) free(block)
 }

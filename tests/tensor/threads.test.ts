@@ -194,11 +194,14 @@ test('an error of the kernel is thrown to the caller, whoever met it, and the ne
   }
 })
 
+function outOfThreads(): never {
+  throw new Error('out of threads')
+}
+
 test('when no thread can be started main does the work alone, with one warning that says why', () => {
   threadsOfNode.Worker = class extends RealWorker {
-    constructor(...args: ConstructorParameters<typeof RealWorker>) {
-      throw new Error('out of threads')
-      super(...args)
+    constructor() {
+      super('', { resourceLimits: outOfThreads() })
     }
   }
   const { pool, y } = start(4)
@@ -210,15 +213,15 @@ test('when no thread can be started main does the work alone, with one warning t
 
 test('when threads die at their start main does the work alone, with one warning', async () => {
   threadsOfNode.Worker = class extends RealWorker {
-    constructor(source: string | URL, options?: ConstructorParameters<typeof RealWorker>[1]) {
+    constructor(...[, options]: ConstructorParameters<typeof RealWorker>) {
       super(`throw new Error('no memory left')`, options)
       workers.push(this)
-      void source
     }
   }
   const { pool, y } = start(3)
   pool.run('add', [y.address, 1, 0], 100, 10)
-  await Promise.all(workers.map((worker) => once(worker, 'exit')))
+  for (const worker of workers) worker.ref()
+  await Promise.all(workers.map((worker) => new Promise((resolve) => worker.once('exit', resolve))))
   pool.run('add', [y.address, 1, 0], 100, 10)
   assert.equal(y.numbers.subarray(0, 100), range(100).map((i) => 2 * i))
   assert.is(pool.threads, 1)

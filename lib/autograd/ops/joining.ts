@@ -10,7 +10,7 @@ import type { Tensor } from '../tensor.ts'
 export const catOp = defineOp('cat', {
   forward(_, inputs: readonly NDArray[], dim: number) {
     const joined = inputs.filter((x) => !isLegacyEmpty(x))
-    if (joined.length === 0) return NDArray.empty([0])
+    if (joined.length === 0) return NDArray.zeros([0])
     const [{ shape }] = joined
     if (shape.length === 0) throw new ShapeError('cat', 'a scalar has no dimension to join along', 'use stack(), or unsqueeze them first')
     const d = normalizeDim('cat', dim, shape.length)
@@ -28,7 +28,7 @@ export const catOp = defineOp('cat', {
   backward({ shapes }, grad, dim) {
     let start = 0
     return shapes.map((shape) => {
-      if (shape.length === 1 && shape[0] === 0) return constant(NDArray.empty([0]))
+      if (shape.length === 1 && shape[0] === 0) return constant(NDArray.zeros([0]))
       const size = shape[dim < 0 ? dim + shape.length : dim]
       start += size
       return grad.narrow(dim, start - size, size)

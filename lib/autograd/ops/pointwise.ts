@@ -2,6 +2,7 @@
 import { unary } from '../../tensor/elementwise.ts'
 import type { UnaryOp } from '../../tensor/kernels/kernels.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
+import { allocatingIn } from '../../tensor/storage.ts'
 import { constant, defineOp } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 
@@ -34,7 +35,7 @@ function ofOutput(name: UnaryOp, backward: (grad: Tensor, y: Tensor) => Tensor) 
 function step(name: UnaryOp) {
   return defineOp(name, {
     forward: (_, [x]: One) => unary(name, x),
-    backward: ({ shapes: [shape] }) => [constant(NDArray.empty(shape))],
+    backward: ({ shapes: [shape] }) => [constant(NDArray.zeros(shape))],
   })
 }
 
@@ -59,8 +60,8 @@ export const floor = step('floor')
 export const ceil = step('ceil')
 export const round = step('round')
 
-/** A copy in a storage of its own. */
+/** A copy in a storage of its own, which stays for as long as it is used. */
 export const clone = defineOp('clone', {
-  forward: (_, [x]: One) => x.copy(),
+  forward: (_, [x]: One) => allocatingIn(null, () => x.copy()),
   backward: (_, grad) => [grad],
 })

@@ -10,7 +10,7 @@ export function triangle(part: 'tril' | 'triu', shape: Shape, diagonal: number):
   if (shape.length < 2) throw new ShapeError(part, `${showShape(shape)} has no rows and columns`, 'give a tensor of at least two dimensions')
   if (!Number.isInteger(diagonal)) throw new ValueError(part, `${diagonal} is no diagonal`, 'give a whole number: 0 is the main diagonal, 1 the one above it')
   const [rows, columns] = shape.slice(-2)
-  const mask = NDArray.empty([rows, columns], 'bool')
+  const mask = NDArray.zeros([rows, columns], 'bool')
   for (let i = 0; i < rows; i++)
     for (let j = 0; j < columns; j++) mask.storage.data[i * columns + j] = (part === 'tril' ? j - i <= diagonal : j - i >= diagonal) ? 1 : 0
   return constant(mask)

@@ -15,7 +15,7 @@ export function dropout(x: Tensor, p = 0.5, { training = true, generator = defau
   checkProbability('dropout', p)
   if (!training || p === 0 || x.numel() === 0) return x
   if (p === 1) return x.mul(0)
-  const mask = NDArray.empty(x.shape)
+  const mask = NDArray.zeros(x.shape)
   const { data } = mask.storage
   generator.bernoulli(data, 1 - p)
   const scale = 1 / Math.fround(1 - p)

@@ -1,0 +1,127 @@
+/** Schedules whose rate is the one before, or the initial one, times a factor. */
+import { ValueError } from '../../tensor/errors.ts'
+import { checkNumber, checkShare, checkWhole, forEachGroup, isNumbers, LRScheduler, withFirst, type FirstOr, type Scheduled } from './schedule.ts'
+
+/** The initial rate times a factor that a function (one, or one for each group) gives for the number of steps made. */
+export class LambdaLR extends LRScheduler<{ readonly lrLambda: readonly ((epoch: number) => number)[] }> {
+  constructor(optimizer: Scheduled, first: ((epoch: number) => number) | readonly ((epoch: number) => number)[] | { readonly lrLambda: ((epoch: number) => number) | readonly ((epoch: number) => number)[] }) {
+    const given = typeof first === 'object' && 'lrLambda' in first ? first.lrLambda : first
+    const lrLambda = forEachGroup('LambdaLR', 'lrLambda', optimizer, given)
+    if (!lrLambda.every((fn) => typeof fn === 'function')) throw new ValueError('LambdaLR', 'something that is no function was given', 'give a function from the number of steps to a factor')
+    super(optimizer, { lrLambda })
+  }
+  protected rate(epoch: number, _lr: number, base: number, group: number): number {
+    const factor = this.options.lrLambda[group]
+    return factor ? base * factor(epoch) : base
+  }
+}
+
+interface StepOptions {
+  readonly stepSize: number
+  readonly gamma: number
+}
+
+/** Times gamma every stepSize steps. */
+export class StepLR extends LRScheduler<StepOptions> {
+  constructor(optimizer: Scheduled, first: FirstOr<number, Partial<StepOptions>>, options: Partial<StepOptions> = {}) {
+    const { stepSize, gamma = 0.1 } = withFirst<number, Partial<StepOptions>>('stepSize', first, options)
+    super(optimizer, { stepSize: checkWhole('StepLR', 'stepSize', stepSize), gamma: checkNumber('StepLR', 'gamma', gamma) })
+  }
+  protected rate(epoch: number, lr: number): number {
+    return epoch > 0 && epoch % this.options.stepSize === 0 ? lr * this.options.gamma : lr
+  }
+}
+
+interface MultiStepOptions {
+  readonly milestones: readonly number[]
+  readonly gamma: number
+}
+
+/** Times gamma at each of the milestones, as often as it is listed. */
+export class MultiStepLR extends LRScheduler<MultiStepOptions> {
+  constructor(optimizer: Scheduled, first: FirstOr<readonly number[], Partial<MultiStepOptions>>, options: Partial<MultiStepOptions> = {}) {
+    const { milestones, gamma = 0.1 } = withFirst<readonly number[], Partial<MultiStepOptions>>('milestones', first, options)
+    if (!isNumbers(milestones)) throw new ValueError('MultiStepLR', 'milestones are no list of numbers', 'give the numbers of the steps at which the rate changes')
+    super(optimizer, { milestones: [...milestones], gamma: checkNumber('MultiStepLR', 'gamma', gamma) })
+  }
+  protected rate(epoch: number, lr: number): number {
+    return lr * this.options.gamma ** this.options.milestones.filter((milestone) => milestone === epoch).length
+  }
+}
+
+interface ConstantOptions {
+  readonly factor: number
+  readonly totalIters: number
+}
+
+/** Times `factor` until totalIters steps are made. */
+export class ConstantLR extends LRScheduler<ConstantOptions> {
+  constructor(optimizer: Scheduled, { factor = 1 / 3, totalIters = 5 }: Partial<ConstantOptions> = {}) {
+    super(optimizer, { factor: checkShare('ConstantLR', 'factor', factor), totalIters: checkWhole('ConstantLR', 'totalIters', totalIters) })
+  }
+  protected rate(epoch: number, lr: number): number {
+    if (epoch === 0) return lr * this.options.factor
+    return epoch === this.options.totalIters ? lr * (1 / this.options.factor) : lr
+  }
+}
+
+interface LinearOptions {
+  readonly startFactor: number
+  readonly endFactor: number
+  readonly totalIters: number
+}
+
+/** Times a factor that goes evenly from startFactor to endFactor in totalIters steps. */
+export class LinearLR extends LRScheduler<LinearOptions> {
+  constructor(optimizer: Scheduled, { startFactor = 1 / 3, endFactor = 1, totalIters = 5 }: Partial<LinearOptions> = {}) {
+    super(optimizer, {
+      startFactor: checkShare('LinearLR', 'startFactor', startFactor),
+      endFactor: checkShare('LinearLR', 'endFactor', endFactor, { zero: true }),
+      totalIters: checkWhole('LinearLR', 'totalIters', totalIters),
+    })
+  }
+  protected rate(epoch: number, lr: number): number {
+    const { startFactor, endFactor, totalIters } = this.options
+    if (epoch === 0) return lr * startFactor
+    if (epoch > totalIters) return lr
+    const rise = endFactor - startFactor
+    return lr * (1 + rise / (totalIters * startFactor + (epoch - 1) * rise))
+  }
+}
+
+interface ExponentialOptions {
+  readonly gamma: number
+}
+
+/** Times gamma every step. */
+export class ExponentialLR extends LRScheduler<ExponentialOptions> {
+  constructor(optimizer: Scheduled, first: FirstOr<number, ExponentialOptions>) {
+    const { gamma } = withFirst<number, ExponentialOptions>('gamma', first, {})
+    super(optimizer, { gamma: checkNumber('ExponentialLR', 'gamma', gamma) })
+  }
+  protected rate(epoch: number, lr: number): number {
+    return epoch === 0 ? lr : lr * this.options.gamma
+  }
+}
+
+interface CosineOptions {
+  /** Steps from the initial rate down to etaMin. PyTorch's T_max. */
+  readonly tMax: number
+  readonly etaMin: number
+}
+
+/** etaMin + ½ · (base − etaMin) · (1 + cos(π · t / tMax)), derived from one step to the next (Loshchilov, Hutter 2017). */
+export class CosineAnnealingLR extends LRScheduler<CosineOptions> {
+  /** T_max may be called tMax or TMax. */
+  constructor(optimizer: Scheduled, first: FirstOr<number, Partial<CosineOptions & { readonly TMax: number }>>, options: Partial<CosineOptions> = {}) {
+    const { TMax, tMax = TMax, etaMin = 0 } = withFirst<number, Partial<CosineOptions & { readonly TMax: number }>>('tMax', first, options)
+    super(optimizer, { tMax: checkWhole('CosineAnnealingLR', 'tMax', tMax), etaMin: checkNumber('CosineAnnealingLR', 'etaMin', etaMin) })
+  }
+  protected rate(epoch: number, lr: number, base: number): number {
+    const { tMax, etaMin } = this.options
+    if (epoch === 0) return lr
+    // After the valley the quotient below would divide by 0.
+    if ((epoch - 1 - tMax) % (2 * tMax) === 0) return lr + ((base - etaMin) * (1 - Math.cos(Math.PI / tMax))) / 2
+    return ((1 + Math.cos((Math.PI * epoch) / tMax)) / (1 + Math.cos((Math.PI * (epoch - 1)) / tMax))) * (lr - etaMin) + etaMin
+  }
+}

@@ -1,0 +1,171 @@
+/** autograd.Function, checkpoint and detectAnomaly. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { autograd, GraphError, manualSeed, nn, ones, rand, randn, tensor, ValueError, type Tensor } from 'vitgrad'
+import { assertClose } from './close.ts'
+
+type Context = autograd.FunctionContext
+const leaf = (values: number[]) => tensor(values, { requiresGrad: true })
+
+class Scale extends autograd.Function {
+  static forward(ctx: Context, x: Tensor, factor: number): Tensor {
+    ctx.saveForBackward(tensor(factor))
+    return x.mul(factor)
+  }
+  static backward(ctx: Context, grad: Tensor) {
+    return [grad.mul(ctx.savedTensors[0]), null]
+  }
+}
+
+class Cube extends autograd.Function {
+  static forward(ctx: Context, x: Tensor): Tensor {
+    ctx.saveForBackward(x)
+    return x.pow(3)
+  }
+  static backward(ctx: Context, grad: Tensor) {
+    const [x] = ctx.savedTensors
+    return grad.mul(x).mul(x).mul(3)
+  }
+}
+
+/** Forgets the inner derivative. */
+class WrongCube extends autograd.Function {
+  static forward(ctx: Context, x: Tensor): Tensor {
+    ctx.saveForBackward(x)
+    return x.pow(3)
+  }
+  static backward(ctx: Context, grad: Tensor) {
+    return grad.mul(ctx.savedTensors[0])
+  }
+}
+
+/** The right gradient, as a number without history. */
+class ConstantCube extends autograd.Function {
+  static forward(ctx: Context, x: Tensor): Tensor {
+    ctx.saveForBackward(x)
+    return x.pow(3)
+  }
+  static backward(ctx: Context, grad: Tensor) {
+    return grad.mul(ctx.savedTensors[0].detach().pow(2).mul(3))
+  }
+}
+
+class SumAndDifference extends autograd.Function {
+  static forward(_: Context, a: Tensor, b: Tensor): Tensor[] {
+    return [a.add(b), a.sub(b)]
+  }
+  static backward(ctx: Context, sum: Tensor, difference: Tensor) {
+    return ctx.needsInputGrad.map((needed, i) => (needed ? (i === 0 ? sum.add(difference) : sum.sub(difference)) : null))
+  }
+}
+
+test('a Function has its own gradient, null for arguments that are no tensors, and the name of its class', () => {
+  const x = leaf([1, 2])
+  const y = Scale.apply(x, 5)
+  assert.match(String(y), 'grad_fn=<ScaleBackward>')
+  y.sum().backward()
+  assertClose(x.grad, [5, 5])
+})
+
+test('a Function of differentiable operations can be differentiated again', () => {
+  assert.ok(autograd.gradcheck((x) => Cube.apply(x), [leaf([0.5, -1])]))
+  assert.ok(autograd.gradgradcheck((x) => Cube.apply(x), [leaf([0.5, -1])]))
+})
+
+test('gradcheck finds a wrong gradient, gradgradcheck a gradient that cannot be differentiated', () => {
+  const x = leaf([0.5, -1])
+  assert.throws(() => autograd.gradcheck((t) => WrongCube.apply(t), [x]), /gradcheck: along random direction 0 backward\(\) gives .*, finite differences give/)
+  assert.not.ok(autograd.gradcheck((t) => WrongCube.apply(t), [x], { raiseException: false }))
+  assert.ok(autograd.gradcheck((t) => ConstantCube.apply(t), [x]))
+  assert.not.ok(autograd.gradgradcheck((t) => ConstantCube.apply(t), [x], { raiseException: false }))
+  assert.not.ok(autograd.gradcheck((t) => t.detach().mul(2), [x], { raiseException: false }))
+  assert.throws(() => autograd.gradcheck((t) => t, [ones([1])]), (error: unknown) => error instanceof GraphError)
+})
+
+test('a Function may have several outputs; one that is not used counts with gradient 0', () => {
+  const [a, b] = [leaf([1, 2]), leaf([3, 4])]
+  const [sum, difference] = SumAndDifference.apply(a, b)
+  sum.mul(difference).sum().backward() // a² − b²
+  assertClose(a.grad, [2, 4])
+  assertClose(b.grad, [-6, -8])
+  const [, alone] = SumAndDifference.apply(a, ones([2]))
+  a.grad = null
+  alone.sum().backward()
+  assertClose(a.grad, [1, 1])
+})
+
+test('a Function that returns its input as it is makes a tensor of its own', () => {
+  class Reverse extends autograd.Function {
+    static forward(_: Context, x: Tensor): Tensor {
+      return x
+    }
+    static backward(_: Context, grad: Tensor) {
+      return grad.neg()
+    }
+  }
+  const x = leaf([1, 2])
+  const y = Reverse.apply(x)
+  assert.is.not(y, x)
+  y.sum().backward()
+  assertClose(x.grad, [-1, -1])
+})
+
+test('a wrong number of gradients, a gradient of the wrong shape and a saved tensor that changed are refused', () => {
+  class TwoForOne extends autograd.Function {
+    static forward(_: Context, x: Tensor): Tensor {
+      return x.mul(1)
+    }
+    static backward(_: Context, grad: Tensor): Tensor[] {
+      return [grad, grad]
+    }
+  }
+  class Summed extends TwoForOne {
+    static override backward(_: Context, grad: Tensor): Tensor[] {
+      return [grad.sum()]
+    }
+  }
+  const x = leaf([1, 2])
+  assert.throws(() => TwoForOne.apply(x).sum().backward(), (error: unknown) => error instanceof ValueError && /TwoForOne: backward returned 2 gradients for 1 arguments/.test(error.message))
+  assert.throws(() => Summed.apply(x).sum().backward(), (error: unknown) => error instanceof GraphError && /SummedBackward: the gradient of input 0 has shape \(\), the input has \(2,\)/.test(error.message))
+  const saved = x.mul(1)
+  const cube = Cube.apply(saved)
+  saved.add_(1)
+  assert.throws(() => cube.sum().backward(), /Cube needs for its gradient was changed/)
+  assert.is(x.grad, null)
+})
+
+test('checkpoint gives the same values and gradients, of inputs and parameters, with the same dropout masks and later draws', () => {
+  const run = (through: (fn: (x: Tensor) => Tensor, x: Tensor) => Tensor) => {
+    manualSeed(3)
+    const layer = new nn.Linear(4, 4)
+    const x = randn([5, 4], { requiresGrad: true })
+    const y = through((t) => nn.functional.dropout(layer(t).relu(), 0.5), x)
+    const between = rand([2])
+    y.mul(y).sum().backward()
+    return [y, between, rand([2]), x.grad, layer.weight.grad].map((t) => t?.tolist())
+  }
+  assert.equal(run(autograd.checkpoint), run((fn, x) => fn(x)))
+})
+
+// torch: Checkpointing is not compatible with .grad()
+test('checkpoint refuses grad() and createGraph, whose gradients it would lose', () => {
+  const x = leaf([1, 2])
+  const y = () => autograd.checkpoint((t) => t.pow(3), x).sum()
+  assert.throws(() => autograd.grad(y(), x), (error: unknown) => error instanceof GraphError && /only by backward\(\)/.test(error.message))
+  assert.throws(() => y().backward({ createGraph: true }), (error: unknown) => error instanceof GraphError)
+  y().backward()
+  assertClose(x.grad, [3, 12])
+})
+
+test('detectAnomaly names the operation whose gradient first became NaN, and where it was called', () => {
+  const x = leaf([0, 1])
+  const loss = () => x.sqrt().mul(0).sum() // 0 · ∞
+  loss().backward()
+  assert.ok(Number.isNaN(x.grad?.data[0]))
+  const here = /SqrtBackward0: returned NaN as the gradient of its input 0; it was called at\n(.*\n)*.*function\.test\.ts/
+  assert.throws(() => autograd.detectAnomaly(() => loss().backward()), (error: unknown) => error instanceof GraphError && here.test(error.message))
+  x.grad = null
+  loss().backward() // and looks for nothing afterwards
+})
+
+test.run()
