@@ -1,6 +1,7 @@
 """PyTorch's training step: pytorch.py CONFIG-AS-JSON SECONDS [THREADS] prints one line of JSON. Without THREADS, as installed."""
 import json
 import math
+import os
 import platform
 import re
 import resource
@@ -69,10 +70,12 @@ def cpu_seconds():
 
 
 def blas():
-    """The library whose matrix product has been loaded."""
-    maps = open("/proc/self/maps").read()
-    found = sorted(set(re.findall(r"/\S*(?:openblas|mkl_rt|mkl_core|blis|atlas)\S*", maps)))
-    return ", ".join(found) if found else "BLAS unknown"
+    """The library that computes matrix products: what has been loaded, not what was meant to be."""
+    libraries = set(re.findall(r"/\S*(?:openblas|mkl_rt|mkl_core|mkl_intel|blis|atlas|libblas)\S*", open("/proc/self/maps").read()))
+    openblas = sorted(os.path.basename(path) for path in libraries if "openblas" in os.path.basename(path))
+    if openblas:
+        return f"OpenBLAS ({openblas[0]})"
+    return "MKL" if torch.backends.mkl.is_available() else "BLAS unknown (" + ", ".join(sorted(map(os.path.basename, libraries))) + ")"
 
 
 def main():

@@ -5,7 +5,7 @@ import { build, parameterCount } from '../model.ts'
 
 /** Weights of linear layers come transposed, (in, out), for x · W; that of the patches as (3 · patch², dim). */
 export function start() {
-  const [key = 'A', seconds = '5', batch] = process.argv.slice(2)
+  const [key = 'A', seconds = '5', batch] = process.argv.slice(2).filter((arg) => !arg.startsWith('--'))
   const known = configOf(key)
   const config = { ...known, batch: Number(batch ?? known.batch) }
   const { model, pictures, labels } = build(config)

@@ -96,9 +96,10 @@ export function record(name: string, inputs: readonly (Tensor | null)[], outputs
 
 /** Remembers how a view was made, so that it can be made again from its base after an in-place change. */
 function linkView<O>(op: (inputs: readonly Tensor[], options: O) => Tensor | Tensor[], input: Tensor | null, outputs: readonly Tensor[], options: O): void {
-  if (!input || outputs.length !== 1 || outputs[0].array.storage !== input.array.storage) return
-  const remake = (from: Tensor) => op([from], options) as Tensor
-  outputs[0].linkView(input, remake)
+  if (!input) return
+  outputs.forEach((output, i) => {
+    if (output.array.storage === input.array.storage) output.linkView(input, (from) => [op([from], options)].flat()[i])
+  })
 }
 
 /** Gives the graph node of a composed result the name that PyTorch's own operation has. */

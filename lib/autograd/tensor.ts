@@ -22,7 +22,7 @@ import { amax, amin, argExtremum, cumsum, logsumexp, prod, std } from './ops/red
 import { logSoftmax, softmax } from './ops/softmax.ts'
 import { sum } from './ops/sum.ts'
 import { triangle } from './ops/triangle.ts'
-import { expand, permute, reshape, select, slice, squeeze, transpose, unsqueeze, view } from './ops/views.ts'
+import { expand, permute, reshape, select, slice, split, squeeze, transpose, unbind, unsqueeze, view } from './ops/views.ts'
 import { choosing } from './ops/where.ts'
 
 export type Operand = Tensor | number
@@ -586,8 +586,7 @@ export class Tensor {
     }
     if (size.some((part) => !Number.isInteger(part) || part < 0) || size.reduce((sum, part) => sum + part, 0) !== total)
       throw new ValueError('split', `parts of sizes [${size.join(', ')}] do not add up to dimension ${d} of size ${total}`, 'give whole sizes whose sum is the size of the dimension')
-    let start = 0
-    return size.map((part) => named('SplitWithSizesBackward0', this.narrow(d, (start += part) - part, part)))
+    return split([this], { sizes: size, dim: d }).map((part) => named('SplitWithSizesBackward0', part))
   }
   /** At most `chunks` parts of equal size along `dim`; the last may be smaller. */
   chunk(chunks: number, dim = 0): Tensor[] {
@@ -600,7 +599,7 @@ export class Tensor {
   unbind(dim = 0): Tensor[] {
     const d = normalizeDim('unbind', dim, this.ndim)
     if (this.ndim === 0) throw new ValueError('unbind', 'a scalar has no dimension to take apart', 'unsqueeze it first')
-    return Array.from({ length: this.shape[d] }, (_, i) => named('UnbindBackward0', this.select(d, i)))
+    return unbind([this], d)
   }
   /** The tensor `repeats` times along each dimension, with copies; new dimensions come first. */
   repeat(...repeats: (number | Shape)[]): Tensor {

@@ -2,6 +2,7 @@
 import type { Tensor } from '../autograd/tensor.ts'
 import { ValueError } from '../tensor/errors.ts'
 import { defaultGenerator, Generator } from '../tensor/random.ts'
+import { reclaim } from '../tensor/storage.ts'
 import { batchOf, type Dataset } from './dataset.ts'
 
 export interface DataLoaderOptions {
@@ -46,7 +47,10 @@ export class DataLoader implements Iterable<Tensor[]> {
   }
   *#batches(): Iterator<Tensor[]> & Iterable<Tensor[]> {
     const order = this.#order()
-    for (let i = 0; i < this.length; i++) yield batchOf(this.dataset, order.slice(i * this.batchSize, (i + 1) * this.batchSize))
+    for (let i = 0; i < this.length; i++) {
+      reclaim()
+      yield batchOf(this.dataset, order.slice(i * this.batchSize, (i + 1) * this.batchSize))
+    }
   }
   /** The epoch's order: a permutation drawn from a generator that is seeded by one draw, or from the one given. */
   #order(): number[] {

@@ -6,6 +6,7 @@ import { ShapeError, ValueError } from '../tensor/errors.ts'
 import { NDArray } from '../tensor/ndarray.ts'
 import { showShape } from '../tensor/shape.ts'
 import { Dropout } from './activation.ts'
+import { attendHeads } from './functional/attention.ts'
 import { toIndices, type Indices } from './functional/indices.ts'
 import { checkSize, Linear } from './linear.ts'
 import { Module } from './module.ts'
@@ -32,10 +33,13 @@ export function maskedSoftmax(scores: Tensor, validLens: ValidLens = null): Tens
 
 type AttentionArgs = [queries: Tensor, keys: Tensor, values: Tensor, validLens?: ValidLens]
 
-/** softmax(Q · Kᵀ / √d) · V. queries: (B, n, d), keys: (B, m, d), values: (B, m, v) -> (B, n, v). */
+/**
+ * softmax(Q · Kᵀ / √d) · V. queries: (B, n, d), keys: (B, m, d), values: (B, m, v) -> (B, n, v). Without valid lengths they may also be
+ * several heads, (B, h, n, d) and so on.
+ */
 export class DotProductAttention extends Module<AttentionArgs> {
   readonly dropout: Dropout
-  /** The weights of the last call, (B, n, m), before dropout. */
+  /** The weights of the last call, (B, n, m) or (B · h, n, m), before dropout. */
   attention_weights: Tensor | null = null
 
   constructor(dropout: number) {
@@ -43,9 +47,17 @@ export class DotProductAttention extends Module<AttentionArgs> {
     this.dropout = new Dropout(dropout)
   }
   forward(queries: Tensor, keys: Tensor, values: Tensor, validLens: ValidLens = null): Tensor {
+    if (queries.ndim === 4 || validLens === null) return this.#attendToAll(queries, keys, values)
     const scores = queries.bmm(keys.transpose(1, 2)).div(Math.sqrt(queries.shape[queries.ndim - 1]))
     this.attention_weights = maskedSoftmax(scores, validLens)
     return this.dropout(this.attention_weights).bmm(values)
+  }
+  #attendToAll(queries: Tensor, keys: Tensor, values: Tensor): Tensor {
+    if (queries.ndim === 3) return this.#attendToAll(queries.unsqueeze(1), keys.unsqueeze(1), values.unsqueeze(1)).squeeze(1)
+    const [B, h, n, d] = queries.shape
+    const [output, weights] = attendHeads(queries, keys, values, { scale: 1 / Math.sqrt(d), dropoutP: this.dropout.training ? this.dropout.p : 0 })
+    this.attention_weights = weights.reshape([B * h, n, keys.shape[2]])
+    return output
   }
 }
 
@@ -71,20 +83,20 @@ export class MultiHeadAttention extends Module<AttentionArgs> {
     this.W_o = new Linear(numHiddens, numHiddens, { bias })
   }
   forward(queries: Tensor, keys: Tensor, values: Tensor, validLens: ValidLens = null): Tensor {
-    const lengths = validLens === null ? null : toIndices(validLens).repeatInterleave(this.numHeads, 0)
-    const heads = this.attention(this.splitHeads(this.W_q(queries)), this.splitHeads(this.W_k(keys)), this.splitHeads(this.W_v(values)), lengths)
-    return this.W_o(this.joinHeads(heads))
+    const heads = [this.W_q(queries), this.W_k(keys), this.W_v(values)].map((x) => this.#heads(x))
+    if (validLens === null) return this.W_o(this.#joined(this.attention(heads[0], heads[1], heads[2])))
+    const lengths = toIndices(validLens).repeatInterleave(this.numHeads, 0)
+    const [q, k, v] = heads.map((x) => x.flatten(0, 1))
+    return this.W_o(this.#joined(this.attention(q, k, v, lengths).reshape(heads[0].shape)))
   }
-  /** (B, n, heads · d) -> (B · heads, n, d) */
-  private splitHeads(x: Tensor): Tensor {
+  /** (B, n, heads · d) -> (B, heads, n, d) */
+  #heads(x: Tensor): Tensor {
     const [B, n, hiddens] = x.shape
-    const d = hiddens / this.numHeads
-    return x.reshape([B, n, this.numHeads, d]).permute([0, 2, 1, 3]).reshape([B * this.numHeads, n, d])
+    return x.reshape([B, n, this.numHeads, hiddens / this.numHeads]).transpose(1, 2)
   }
-  /** (B · heads, n, d) -> (B, n, heads · d) */
-  private joinHeads(x: Tensor): Tensor {
-    const [rows, n, d] = x.shape
-    const B = rows / this.numHeads
-    return x.reshape([B, this.numHeads, n, d]).permute([0, 2, 1, 3]).reshape([B, n, this.numHeads * d])
+  /** (B, heads, n, d) -> (B, n, heads · d) */
+  #joined(x: Tensor): Tensor {
+    const [B, , n] = x.shape
+    return x.transpose(1, 2).reshape([B, n, -1])
   }
 }

@@ -3,7 +3,7 @@ import { zeros } from '../autograd/creation.ts'
 import type { Tensor } from '../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../tensor/errors.ts'
 import { sameShape, showShape } from '../tensor/shape.ts'
-import { attend, toScores } from './functional/attention.ts'
+import { attend, attendHeads, toScores } from './functional/attention.ts'
 import { checkProbability } from './functional/dropout.ts'
 import * as F from './functional/functional.ts'
 import { xavierUniform_, zeros_ } from './init.ts'
@@ -91,7 +91,8 @@ export class MultiheadAttention extends Module<Call, Result> {
     const [q, k, v] = same ? this.#projectTogether(first) : this.#projectApart(first, rows(key), rows(value))
     const heads = [q, k, v].map((x) => x.reshape([x.shape[0], x.shape[1], this.numHeads, -1]).transpose(1, 2))
     const mask = this.#mask(options, batched, [q.shape[0], this.numHeads, q.shape[1], k.shape[1]])
-    const [attended, weights] = attend(heads[0], heads[1], heads[2], mask, { scale: null, dropoutP: this.training ? this.dropout : 0 })
+    const dropoutP = this.training ? this.dropout : 0
+    const [attended, weights] = mask || dropoutP > 0 ? attend(heads[0], heads[1], heads[2], mask, { scale: null, dropoutP }) : attendHeads(heads[0], heads[1], heads[2], { scale: heads[0].shape[3] ** -0.5, dropoutP })
     const joined = this.out_proj(attended.transpose(1, 2).reshape(q.shape))
     const output = !batched ? joined.squeeze(0) : this.batchFirst ? joined : joined.transpose(0, 1)
     if (!needWeights) return [output, null]

@@ -155,14 +155,19 @@ export function retire(storages: readonly Storage[]): void {
   for (const storage of storages) retired.push(storage)
 }
 
-/** Takes back what was retired, unless another graph still needs it. Small values stay readable as ordinary arrays. */
-export function reclaim(): void {
-  const due = retired
-  retired = []
-  for (const storage of due) {
+/** Takes back these storages, later where another graph needs them. Small values stay readable as ordinary arrays. */
+export function takeBack(storages: readonly Storage[]): void {
+  for (const storage of storages) {
     if (storage.holders > 0) retired.push(storage)
     else if (storage.isTransient) leave(storage, storage.data.length <= SMALL)
   }
+}
+
+/** Takes back what was retired. */
+export function reclaim(): void {
+  const due = retired
+  retired = []
+  takeBack(due)
 }
 
 /** Takes back at once what nobody can have seen. */

@@ -56,8 +56,7 @@ class Attention extends nn.Module {
   forward(x: Tensor): Tensor {
     const [B, N, dim] = x.shape
     const [q, k, v] = this.qkv(x).reshape([B, N, 3, this.numHeads, dim / this.numHeads]).permute([2, 0, 3, 1, 4]).unbind(0)
-    const weights = q.matmul(k.transpose(-2, -1)).mul((dim / this.numHeads) ** -0.5).softmax(-1)
-    const heads = this.attn_drop(weights).matmul(v)
+    const heads = nn.functional.scaledDotProductAttention(q, k, v, { dropoutP: this.attn_drop.training ? this.attn_drop.p : 0 })
     return this.proj_drop(this.proj(heads.transpose(1, 2).reshape([B, N, dim])))
   }
 }

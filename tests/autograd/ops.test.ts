@@ -3,10 +3,12 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { autograd, cat, einsum, Generator, maximum, minimum, nn, randn, stack, tensor, where, type Tensor } from 'vitgrad'
 import { opNames } from '../../lib/autograd/op.ts'
-import { addmm } from '../../lib/autograd/ops/matmul.ts'
 import { geluBackward, reluBackward, sigmoidBackward, tanhBackward } from '../../lib/autograd/ops/activations.ts'
+import { attention, attentionBackward } from '../../lib/autograd/ops/attention.ts'
+import { dropout } from '../../lib/autograd/ops/dropout.ts'
 import { putAdd, take } from '../../lib/autograd/ops/indexing.ts'
 import { layerNormBackward } from '../../lib/autograd/ops/layer-norm.ts'
+import { addmm } from '../../lib/autograd/ops/matmul.ts'
 import { std } from '../../lib/autograd/ops/reduce.ts'
 import { logSoftmaxBackward, softmaxBackward } from '../../lib/autograd/ops/softmax.ts'
 import { slicePlaced } from '../../lib/autograd/ops/views.ts'
@@ -33,6 +35,14 @@ const overlapping = { kernel: [3, 2], stride: [2, 1], padding: [0, 0], dilation:
 const ranges = [{ start: 1, size: 2, step: 1 }, { start: 0, size: 2, step: 3 }]
 /** Any function of x whose second derivative is not 0. */
 const curved = (x: Tensor) => x.mul(x).mul(x)
+
+/** The weights that attention would have saved are computed anew from the moved queries and keys. */
+function attentionGradients(dropout: Tensor | null): Example[0] {
+  return (grad, q, k, v, gradWeights) => {
+    const weights = q.matmul(k.transpose(-2, -1)).mul(0.7).softmax(-1).detach()
+    return attentionBackward([grad, gradWeights ?? null, weights, q, k, v, dropout], 0.7)
+  }
+}
 
 const examples: Readonly<Record<string, readonly Example[]>> = {
   add: [
@@ -128,8 +138,10 @@ const examples: Readonly<Record<string, readonly Example[]>> = {
   expand: [[(x) => curved(x.expand(2, -1, 3)), normal(2, 1)]],
   squeeze: [[(x) => curved(x.squeeze(-1)), normal(2, 1, 1)], [(x) => curved(x.squeeze()), normal(1, 2, 1)]],
   unsqueeze: [[(x) => curved(x.unsqueeze(-1)), normal(2, 3)]],
-  select: [[(x) => curved(x.select(-1, -2)), normal(2, 3)], [(x) => stack(x.unbind(1)).mul(x.t()), normal(2, 3)]],
-  slice: [[(x) => curved(x.at('1:', '::2')), normal(3, 3)], [(x) => x.split(2, 1).map(curved), normal(2, 3)], [(x) => curved(x.narrow(-1, -2, 1)), normal(2, 3)]],
+  select: [[(x) => curved(x.select(-1, -2)), normal(2, 3)]],
+  unbind: [[(x) => stack(x.unbind(1)).mul(x.t()), normal(2, 3)], [(x) => curved(x.t().unbind(-1)[1]), normal(2, 3)]],
+  split: [[(x) => x.split(2, 1).map(curved), normal(2, 3)], [(x) => curved(x.split([1, 0, 2], -1)[2]), normal(2, 3)]],
+  slice: [[(x) => curved(x.at('1:', '::2')), normal(3, 3)], [(x) => curved(x.narrow(-1, -2, 1)), normal(2, 3)]],
   slice_backward: [[(x) => curved(slicePlaced([x], { shape: [3, 4], starts: ranges.map(({ start }) => start), steps: ranges.map(({ step }) => step) })), normal(2, 2)]],
   cat: [[(a, b) => curved(cat([a, b, a], -1)), normal(2, 1), normal(2, 2)], [(a, b) => curved(stack([a, b], 1)), normal(2, 2), normal(2, 2)], [(x) => curved(x.roll([1, -1], [0, 1])), normal(2, 3)]],
   flip: [[(x) => curved(x.t().flip(0, -1)), normal(2, 3)]],
@@ -156,8 +168,17 @@ const examples: Readonly<Record<string, readonly Example[]>> = {
     [(x, y) => { const b = curved(x); b.t().at('1:').mul_(y); return b.mul(b) }, normal(3, 2), normal(3)],
   ],
 
+  native_dropout: [[(x) => curved(dropout([x], { p: 0.4, generator: new Generator(1) })), normal(3, 4)]],
   im2col: [[(x) => curved(unfold([x], { windows, fill: 0 })), normal(1, 2, 3, 4)], [(x) => curved(unfold([x], { windows: overlapping, fill: 3 })), normal(1, 1, 3, 4)]],
   col2im: [[(x) => curved(fold([x], { windows, shape: [1, 2, 3, 4] })), normal(1, 4, 2, 2, 2, 2)], [(x) => curved(fold([x], { windows: overlapping, shape: [1, 1, 3, 4] })), normal(1, 1, 2, 1, 3, 2)]],
+  attention: [
+    [(q, k, v) => attention([q, k, v], { scale: 0.7, dropping: null }), normal(1, 2, 3, 2), normal(1, 2, 4, 2), normal(1, 2, 4, 3)],
+    [(q, k, v) => attention([q, k, v], { scale: 0.7, dropping: { p: 0.4, generator: new Generator(1) } })[0], normal(2, 1, 2, 3), normal(2, 1, 2, 3), normal(2, 1, 2, 3)],
+  ],
+  attention_backward: [
+    [attentionGradients(null), normal(1, 2, 3, 2), normal(1, 2, 3, 2), normal(1, 2, 4, 2), normal(1, 2, 4, 2)],
+    [attentionGradients(normal(1, 1, 2, 2).gt(0)), normal(1, 1, 2, 3), normal(1, 1, 2, 3), normal(1, 1, 2, 3), normal(1, 1, 2, 3), normal(1, 1, 2, 2)],
+  ],
   native_layer_norm: [
     [(x, w, b) => nn.functional.layerNorm(x, [3], { weight: w, bias: b }), normal(2, 3), normal(3), normal(3)],
     [(x) => nn.functional.layerNorm(x.transpose(0, 1), [2, 2]), normal(2, 3, 2)],

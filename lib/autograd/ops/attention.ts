@@ -4,28 +4,37 @@ import { NDArray } from '../../tensor/ndarray.ts'
 import { gradThrough } from '../engine.ts'
 import { constant, defineOp } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
+import { drawMask, type Dropping } from './dropout.ts'
 
 /** Numbers (B, N, h, d) seen as (B, h, N, d): heads lie side by side in each token, so that joining them is a view. */
 const besideEachOther = (B: number, h: number, N: number, d: number) => NDArray.empty([B, N, h, d]).transpose(1, 2)
 
+export interface AttentionOptions {
+  /** What the scores are multiplied by. */
+  readonly scale: number
+  /** Dropout of the weights, where there is any. */
+  readonly dropping: Dropping | null
+}
+
 /**
- * weights = softmax(scale · q · kᵀ), out = (dropout · weights) · v. q: (B, h, N, d), k: (B, h, M, d), v: (B, h, M, e), dropout: a mask
- * (B, h, N, M) of factors or null -> [out (B, h, N, e), weights (B, h, N, M)].
+ * weights = softmax(scale · q · kᵀ), out = (mask · weights) · v with a dropout mask, where there is one, drawn on the way.
+ * q: (B, h, N, d), k: (B, h, M, d), v: (B, h, M, e) -> [out (B, h, N, e), weights (B, h, N, M)].
  */
 export const attention = defineOp('attention', {
-  forward(ctx, [q, k, v, dropout]: [q: NDArray, k: NDArray, v: NDArray, dropout: NDArray | null], scale: number) {
+  forward(ctx, [q, k, v]: [q: NDArray, k: NDArray, v: NDArray], { scale, dropping }: AttentionOptions) {
     const [B, h, N] = q.shape
     const [, , M, e] = v.shape
     const out = besideEachOther(B, h, N, e)
     const weights = NDArray.empty([B, h, N, M])
-    kernels().attention(out, weights, q, k, v, dropout, scale)
-    ctx.save(q, k, v, weights, ...(dropout ? [dropout] : []))
+    const mask = dropping && drawMask(weights.shape, dropping)
+    kernels().attention(out, weights, q, k, v, mask, scale)
+    ctx.save(q, k, v, weights, ...(mask ? [mask] : []))
     return [out, weights]
   },
-  backward({ saved: [q, k, v, weights, ...masks], needs }, [grad, gradWeights], scale) {
-    const given = grad ?? constant(NDArray.full([q.shape[0], q.shape[1], q.shape[2], v.shape[3]], 0))
+  backward({ saved: [q, k, v, weights, ...masks], needs }, [grad, gradWeights], { scale }) {
+    const given = grad ?? constant(NDArray.full([...q.shape.slice(0, 3), v.shape[3]], 0))
     const [dq, dk, dv] = attentionBackward([given, gradWeights, weights, q, k, v, masks[0] ?? null], scale)
-    return [needs[0] ? dq : null, needs[1] ? dk : null, needs[2] ? dv : null, null]
+    return [needs[0] ? dq : null, needs[1] ? dk : null, needs[2] ? dv : null]
   },
 })
 

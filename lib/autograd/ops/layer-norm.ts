@@ -32,12 +32,12 @@ export const layerNorm = defineOp('native_layer_norm', {
 
 /** Gradients of x, weight and bias in two passes over the rows. */
 export const layerNormBackward = defineOp('native_layer_norm_backward', {
-  forward(ctx, [grad, x, mean, rstd, weight]: [grad: NDArray, x: NDArray, mean: NDArray, rstd: NDArray, weight: NDArray | null], { shape }: Normalization) {
+  forward(ctx, [grad, x, mean, rstd, weight]: [grad: NDArray, x: NDArray, mean: NDArray, rstd: NDArray, weight: NDArray | null], { shape, eps }: Normalization) {
     ctx.save(grad, x, ...(weight ? [weight] : []))
     const dx = NDArray.empty(x.shape)
     const dweight = NDArray.empty(shape)
     const dbias = NDArray.empty(shape)
-    kernels().layerNormBackward(rows(dx, shape), dweight, dbias, rows(grad, shape), rows(x, shape), mean, rstd, weight)
+    kernels().layerNormBackward(rows(dx, shape), dweight, dbias, rows(grad, shape), rows(x, shape), mean, rstd, weight, eps)
     return [dx, dweight, dbias]
   },
   backward({ saved }, seconds, { shape, eps }) {

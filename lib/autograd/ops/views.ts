@@ -1,9 +1,11 @@
 /** Views: the same numbers under another shape. They share storage with their input and never copy. */
 import { ShapeError } from '../../tensor/errors.ts'
 import { place } from '../../tensor/indexing.ts'
-import type { NDArray, Range } from '../../tensor/ndarray.ts'
+import { NDArray, type Range } from '../../tensor/ndarray.ts'
 import { showShape, type Shape } from '../../tensor/shape.ts'
-import { defineOp, type Gradients } from '../op.ts'
+import { constant, defineOp, type Gradients } from '../op.ts'
+import type { Tensor } from '../tensor.ts'
+import { cat, stack } from './joining.ts'
 import { sumTo } from './sum.ts'
 
 type One = [x: NDArray]
@@ -59,6 +61,26 @@ export const select = defineOp('select', {
     return [slicePlaced([grad.unsqueeze(d)], { shape, starts: shape.map((size, i) => (i !== d ? 0 : index < 0 ? index + size : index)), steps: shape.map(() => 1) })]
   },
 })
+
+/** All elements along a dimension, each without it. */
+export const unbind = defineOp('unbind', {
+  forward: (_, [x]: One, dim: number) => Array.from({ length: x.shape[dim] }, (_element, i) => x.select(dim, i)),
+  backward: ({ shapes: [shape] }, grads, dim): Gradients => [stack(orZeros(grads, grads.map(() => shape.toSpliced(dim, 1))), dim)],
+})
+
+/** Consecutive parts of the given sizes along a dimension. */
+export const split = defineOp('split', {
+  forward(_, [x]: One, { sizes, dim }: { readonly sizes: readonly number[]; readonly dim: number }) {
+    let start = 0
+    return sizes.map((size) => x.narrow(dim, (start += size) - size, size))
+  },
+  backward: ({ shapes: [shape] }, grads, { sizes, dim }): Gradients => [cat(orZeros(grads, sizes.map((size) => shape.with(dim, size))), dim)],
+})
+
+/** Gradients with zeros in place of those that did not arrive. */
+function orZeros(grads: readonly (Tensor | null)[], shapes: readonly Shape[]): Tensor[] {
+  return grads.map((grad, i) => grad ?? constant(NDArray.full(shapes[i], 0)))
+}
 
 /** A range of every dimension. */
 export const slice = defineOp('slice', {

@@ -1,10 +1,12 @@
 /** Attention: every query takes a mean of the values, weighted by how well its key fits (Vaswani et al. 2017). */
+import { attention } from '../../autograd/ops/attention.ts'
 import { triangle } from '../../autograd/ops/triangle.ts'
 import { choosing } from '../../autograd/ops/where.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
+import { defaultGenerator } from '../../tensor/random.ts'
 import { showShape } from '../../tensor/shape.ts'
-import { dropout } from './dropout.ts'
+import { checkProbability, dropout } from './dropout.ts'
 
 export interface AttentionOptions {
   /** Broadcasts to (..., L, S). Booleans: true where the query may attend to the key. Numbers: added to the scores. */
@@ -25,6 +27,10 @@ export function scaledDotProductAttention(query: Tensor, key: Tensor, value: Ten
   const operation = 'scaledDotProductAttention'
   if (isCausal && attnMask) throw new ValueError(operation, 'a mask was given together with isCausal', 'give one of them, or join both in the mask')
   checkAttention(operation, query, key, value)
+  if (!isCausal && !attnMask && haveHeads(query, key, value)) {
+    checkProbability(operation, dropoutP)
+    return attendHeads(query, key, value, { scale: scale ?? 1 / Math.sqrt(query.shape[3]), dropoutP })[0]
+  }
   const allowed = isCausal ? triangle('tril', [query.shape[query.ndim - 2], key.shape[key.ndim - 2]], 0) : attnMask
   const [output] = attend(query, key, value, allowed && toScores(operation, allowed, true), { scale, dropoutP })
   return output
@@ -35,6 +41,21 @@ export function toScores(operation: string, mask: Tensor, allowed: boolean): Ten
   if (mask.dtype === 'float32') return mask
   if (mask.dtype === 'bool') return allowed ? choosing(mask, 0, -Infinity) : choosing(mask, -Infinity, 0)
   throw new ValueError(operation, `a mask of ${mask.dtype} is neither of booleans nor of numbers to add`, 'compare it with a number, or make it float32')
+}
+
+/** Whether these are heads of one batch, (B, h, ...), with nothing to broadcast. */
+export function haveHeads(query: Tensor, key: Tensor, value: Tensor): boolean {
+  return query.ndim === 4 && [key, value].every((x) => x.ndim === 4 && x.shape[0] === query.shape[0] && x.shape[1] === query.shape[1])
+}
+
+/** The output and the weights, before dropout, of heads (B, h, L, E), (B, h, S, E) and (B, h, S, Ev). */
+export function attendHeads(query: Tensor, key: Tensor, value: Tensor, { scale, dropoutP }: { readonly scale: number; readonly dropoutP: number }): [output: Tensor, weights: Tensor] {
+  if (dropoutP === 1) {
+    const [output, weights] = attendHeads(query, key, value, { scale, dropoutP: 0 })
+    return [output.mul(0), weights]
+  }
+  const [output, weights] = attention([query, key, value], { scale, dropping: dropoutP === 0 ? null : { p: dropoutP, generator: defaultGenerator } })
+  return [output, weights]
 }
 
 /** The output and the weights, after dropout. `mask` is added to the scores. */

@@ -1,8 +1,8 @@
-/** Dropout (Srivastava et al. 2014). */
-import { constant } from '../../autograd/op.ts'
+/** Dropout as a function. */
+import { named } from '../../autograd/op.ts'
+import { dropout as dropoutOp } from '../../autograd/ops/dropout.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { ValueError } from '../../tensor/errors.ts'
-import { NDArray } from '../../tensor/ndarray.ts'
 import { defaultGenerator, type Generator } from '../../tensor/random.ts'
 
 /** Throws unless p is a probability. */
@@ -14,11 +14,5 @@ export function checkProbability(operation: string, p: number): void {
 export function dropout(x: Tensor, p = 0.5, { training = true, generator = defaultGenerator }: { readonly training?: boolean; readonly generator?: Generator } = {}): Tensor {
   checkProbability('dropout', p)
   if (!training || p === 0 || x.numel() === 0) return x
-  if (p === 1) return x.mul(0)
-  const mask = NDArray.zeros(x.shape)
-  const { data } = mask.storage
-  generator.bernoulli(data, 1 - p)
-  const scale = 1 / Math.fround(1 - p)
-  for (let i = 0; i < data.length; i++) data[i] *= scale
-  return x.mul(constant(mask))
+  return named('MulBackward0', p === 1 ? x.mul(0) : dropoutOp([x], { p, generator }))
 }

@@ -112,7 +112,7 @@ export interface Kernels {
 
   /** Rows of x (R, N): mean and rstd (R,); y = (x − mean) · rstd · weight + bias. */
   layerNorm(y: NDArray, mean: NDArray, rstd: NDArray, x: NDArray, weight: NDArray | null, bias: NDArray | null, eps: number): void
-  layerNormBackward(dx: NDArray, dweight: NDArray | null, dbias: NDArray | null, grad: NDArray, x: NDArray, mean: NDArray, rstd: NDArray, weight: NDArray | null): void
+  layerNormBackward(dx: NDArray, dweight: NDArray | null, dbias: NDArray | null, grad: NDArray, x: NDArray, mean: NDArray, rstd: NDArray, weight: NDArray | null, eps: number): void
 
   /**
    * Heads q (B, h, N, d), k (B, h, M, d), v (B, h, M, e): weights (B, h, N, M) = softmax(scale · q · kᵀ), out (B, h, N, e) =

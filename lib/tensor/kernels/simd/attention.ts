@@ -1,0 +1,192 @@
+/** Attention of one head after the other, in WebAssembly: scores, weights and their gradients never leave the cache. */
+import type { NDArray } from '../../ndarray.ts'
+import { expOf } from './math.ts'
+import { emitSmallProducts } from './products.ts'
+import type { Runtime } from './runtime.ts'
+import { withDense } from './copy.ts'
+import type { Target } from './target.ts'
+import { acrossLanes, constant, eachVector, firstLanes, storeFirst, type Pointer, type Vector } from './vectors.ts'
+import { f32x4, i32, v128, type Expr, type FunctionBuilder, type Local, type WasmModule } from './wasm.ts'
+
+/** An array (B, h, N, d): its address and the strides of its first three dimensions, in bytes. */
+const LAYOUT = ['', 'B', 'H', 'N'] as const
+type Layout<Name extends string> = `${Name}${(typeof LAYOUT)[number]}`
+
+function parametersOf<const Names extends readonly string[], const Others extends readonly string[]>(arrays: Names, others: Others): Record<Layout<Names[number]> | Others[number], 'i32'> {
+  const names = [...arrays.flatMap((name) => LAYOUT.map((suffix) => name + suffix)), ...others]
+  return Object.fromEntries(names.map((name) => [name, 'i32'])) as Record<Layout<Names[number]> | Others[number], 'i32'>
+}
+
+const FORWARD = parametersOf(['q', 'k', 'v', 'out'], ['weights', 'mask', 'heads', 'N', 'M', 'd', 'e', 'scratch', 'scratchBytes'])
+const BACKWARD = parametersOf(['dq', 'dk', 'dv', 'grad', 'q', 'k', 'v'], ['gradWeights', 'weights', 'mask', 'heads', 'N', 'M', 'd', 'e', 'scratch', 'scratchBytes'])
+const UNITS = { scale: 'f32', begin: 'i32', end: 'i32', thread: 'i32' } as const
+
+/** A unit of work is one head. */
+export function emitAttention(module: WasmModule, target: Target): void {
+  const { nn, tn, transpose } = emitSmallProducts(module, target)
+
+  module.function('attention', { ...FORWARD, ...UNITS }, [], (f, p) => {
+    const own = f.let(i32.add(p.scratch, i32.mul(p.thread, p.scratchBytes)))
+    const keysStride = f.let(paddedRow(p.M))
+    const dropped = f.let(i32.add(own, i32.mul(p.d, keysStride)))
+    const size = f.let(i32.mul(p.N, p.M))
+    const scale = f.let(f32x4.splat(p.scale))
+    const exp = expOf(f, target)
+    eachHead(f, p, (index, at) => {
+      const [q, k, v, out] = [at(p.q, p.qB, p.qH), at(p.k, p.kB, p.kH), at(p.v, p.vB, p.vH), at(p.out, p.outB, p.outH)]
+      const weights = f.let(i32.add(p.weights, i32.shl(i32.mul(index, size), 2)))
+      f.call(transpose, p.M, p.d, k, p.kN, own, keysStride)
+      f.call(nn, p.N, p.M, p.d, q, p.qN, own, keysStride, weights, i32.shl(p.M, 2))
+      f.for(p.N, {}, (i) => softmaxRow(f, f.let(i32.add(weights, i32.shl(i32.mul(i, p.M), 2))), p.M, scale, exp))
+      const used = f.let(weights)
+      f.if(p.mask, () => {
+        multiply(f, size, dropped, weights, f.let(i32.add(p.mask, i32.shl(i32.mul(index, size), 2))))
+        f.set(used, dropped)
+      })
+      f.call(nn, p.N, p.e, p.M, used, i32.shl(p.M, 2), v, p.vN, out, p.outN)
+    })
+  })
+
+  module.function('attentionBackward', { ...BACKWARD, ...UNITS }, [], (f, p) => {
+    const own = f.let(i32.add(p.scratch, i32.mul(p.thread, p.scratchBytes)))
+    const keysStride = f.let(paddedRow(p.M))
+    const size = f.let(i32.mul(p.N, p.M))
+    const scores = f.let(i32.add(own, i32.mul(p.e, keysStride)))
+    const dropped = f.let(i32.add(scores, paddedRow(size)))
+    const scale = f.let(f32x4.splat(p.scale))
+    eachHead(f, p, (index, at) => {
+      const [dq, dk, dv, grad] = [at(p.dq, p.dqB, p.dqH), at(p.dk, p.dkB, p.dkH), at(p.dv, p.dvB, p.dvH), at(p.grad, p.gradB, p.gradH)]
+      const [q, k, v] = [at(p.q, p.qB, p.qH), at(p.k, p.kB, p.kH), at(p.v, p.vB, p.vH)]
+      const ofHead = (base: Expr<'i32'>) => f.let(i32.add(base, i32.shl(i32.mul(index, size), 2)))
+      const weights = ofHead(p.weights)
+      f.call(transpose, p.M, p.e, v, p.vN, own, keysStride)
+      f.call(nn, p.N, p.M, p.e, grad, p.gradN, own, keysStride, scores, i32.shl(p.M, 2))
+      const used = f.let(weights)
+      f.if(p.mask, () => {
+        const mask = ofHead(p.mask)
+        multiply(f, size, scores, scores, mask)
+        multiply(f, size, dropped, weights, mask)
+        f.set(used, dropped)
+      })
+      f.if(p.gradWeights, () => add(f, size, scores, ofHead(p.gradWeights)))
+      f.for(p.N, {}, (i) => {
+        const offset = f.let(i32.shl(i32.mul(i, p.M), 2))
+        scoreGradients(f, f.let(i32.add(scores, offset)), f.let(i32.add(weights, offset)), p.M, scale)
+      })
+      f.call(nn, p.N, p.d, p.M, scores, i32.shl(p.M, 2), k, p.kN, dq, p.dqN)
+      f.call(tn, p.M, p.d, p.N, scores, i32.shl(p.M, 2), q, p.qN, dk, p.dkN)
+      f.call(tn, p.M, p.e, p.N, used, i32.shl(p.M, 2), grad, p.gradN, dv, p.dvN)
+    })
+  })
+}
+
+type HeadAddress = (base: Expr<'i32'>, perEntry: Expr<'i32'>, perHead: Expr<'i32'>) => Local<'i32'>
+
+/** Bytes of a row of n numbers, rounded up to whole tiles, which may read and write past its end. */
+const paddedRow = (n: Expr<'i32'>) => i32.shl(i32.and(i32.add(n, 15), -16), 2)
+
+function eachHead(f: FunctionBuilder, { begin, end, heads }: { readonly begin: Expr<'i32'>; readonly end: Expr<'i32'>; readonly heads: Expr<'i32'> }, body: (index: Local<'i32'>, at: HeadAddress) => void): void {
+  f.for(end, { from: begin }, (index) => {
+    const entry = f.let(i32.divU(index, heads))
+    const head = f.let(i32.remU(index, heads))
+    body(index, (base, perEntry, perHead) => f.let(i32.add(base, i32.add(i32.mul(entry, perEntry), i32.mul(head, perHead)))))
+  })
+}
+
+/** Pointers of their own over the same numbers. */
+const walking = (f: FunctionBuilder, ...starts: readonly Expr<'i32'>[]): Pointer[] => starts.map((start) => f.let(start))
+
+/** out = x · y, number by number. */
+function multiply(f: FunctionBuilder, n: Expr<'i32'>, out: Expr<'i32'>, x: Expr<'i32'>, y: Expr<'i32'>): void {
+  const [o, a, b] = walking(f, out, x, y)
+  const value = (offset: number) => f32x4.mul(v128.load(a, offset), v128.load(b, offset))
+  eachVector(f, n, [o, a, b], 2, (offset) => f.do(v128.store(o, value(offset), offset)), (rest) => storeFirst(f, o, value(0), rest))
+}
+
+/** x += y */
+function add(f: FunctionBuilder, n: Expr<'i32'>, x: Expr<'i32'>, y: Expr<'i32'>): void {
+  const [a, b] = walking(f, x, y)
+  const value = (offset: number) => f32x4.add(v128.load(a, offset), v128.load(b, offset))
+  eachVector(f, n, [a, b], 2, (offset) => f.do(v128.store(a, value(offset), offset)), (rest) => storeFirst(f, a, value(0), rest))
+}
+
+/** One row of scores becomes weights: exp(scale · (x − max)) over their sum. */
+function softmaxRow(f: FunctionBuilder, row: Local<'i32'>, n: Expr<'i32'>, scale: Vector, exp: (x: Vector) => Vector): void {
+  const lowest = constant(f, -Infinity)
+  const max = f.let(lowest)
+  const scan = f.let(row)
+  const include = (x: Vector) => f.set(max, f32x4.pmax(max, x))
+  eachVector(f, n, [scan], 1, () => include(v128.load(scan)), (rest) => include(v128.select(v128.load(scan), lowest, firstLanes(rest))))
+  const top = acrossLanes(f, max, f32x4.pmax)
+  const sum = f.let(f32x4.constants(0, 0, 0, 0))
+  const walk = f.let(row)
+  const value = f.local('v128')
+  const weigh = () => f.set(value, exp(f32x4.mul(f32x4.sub(v128.load(walk), top), scale)))
+  eachVector(f, n, [walk], 1, () => {
+    weigh()
+    f.do(v128.store(walk, value))
+    f.set(sum, f32x4.add(sum, value))
+  }, (rest) => {
+    weigh()
+    storeFirst(f, walk, value, rest)
+    f.set(sum, f32x4.add(sum, v128.and(value, firstLanes(rest))))
+  })
+  const share = f.let(f32x4.div(1, acrossLanes(f, sum, f32x4.add)))
+  const out = f.let(row)
+  const shared = () => f32x4.mul(v128.load(out), share)
+  eachVector(f, n, [out], 1, () => f.do(v128.store(out, shared())), (rest) => storeFirst(f, out, shared(), rest))
+}
+
+/** One row: dS = scale · P · (dP − Σ dP · P), in the place of dP. */
+function scoreGradients(f: FunctionBuilder, gradients: Local<'i32'>, weights: Local<'i32'>, n: Expr<'i32'>, scale: Vector): void {
+  const sum = f.let(f32x4.constants(0, 0, 0, 0))
+  const [g, w] = walking(f, gradients, weights)
+  const product = () => f32x4.mul(v128.load(g), v128.load(w))
+  eachVector(f, n, [g, w], 1, () => f.set(sum, f32x4.add(sum, product())), (rest) => f.set(sum, f32x4.add(sum, v128.and(product(), firstLanes(rest)))))
+  const total = acrossLanes(f, sum, f32x4.add)
+  const [to, p] = walking(f, gradients, weights)
+  const value = () => f32x4.mul(f32x4.mul(v128.load(p), scale), f32x4.sub(v128.load(to), total))
+  eachVector(f, n, [to, p], 1, () => f.do(v128.store(to, value())), (rest) => storeFirst(f, to, value(), rest))
+}
+
+// ---- dispatch
+
+const layoutOf = (x: NDArray): number[] => [x.pointer, 4 * x.strides[0], 4 * x.strides[1], 4 * x.strides[2]]
+const padded = (n: number) => 64 * Math.ceil(n / 16)
+
+/** Makes dense copies of arrays whose rows do not have their numbers side by side. */
+function withRows(runtime: Runtime, arrays: readonly NDArray[], use: (arrays: readonly NDArray[]) => void, ready: readonly NDArray[] = []): void {
+  if (ready.length === arrays.length) return use(ready)
+  const next = arrays[ready.length]
+  const goOn = (x: NDArray) => withRows(runtime, arrays, use, [...ready, x])
+  if (next.strides[3] === 1 || next.shape[3] === 1) goOn(next)
+  else withDense(runtime, next, goOn)
+}
+
+/** Heads are handed out in chunks of about so many multiplications. */
+const CHUNK = 1 << 20
+const grainFor = (N: number, M: number, d: number) => Math.max(1, Math.round(CHUNK / (N * M * d)))
+
+export function attention(runtime: Runtime, out: NDArray, weights: NDArray, q: NDArray, k: NDArray, v: NDArray, mask: NDArray | null, scale: number): void {
+  const [B, h, N, d] = q.shape
+  const [M, e] = v.shape.slice(2)
+  if (B * h * N * e === 0) return
+  withRows(runtime, [q, k, v], ([query, key, value]) => {
+    const bytes = d * padded(M) + padded(N * M) + 256
+    runtime.withScratch(bytes * runtime.threads, (scratch) =>
+      runtime.run('attention', [...[query, key, value, out].flatMap(layoutOf), weights.pointer, mask?.pointer ?? 0, h, N, M, d, e, scratch, bytes, scale], B * h, grainFor(N, M, d)))
+  })
+}
+
+export function attentionBackward(runtime: Runtime, dq: NDArray, dk: NDArray, dv: NDArray, grad: NDArray, gradWeights: NDArray | null, weights: NDArray, q: NDArray, k: NDArray, v: NDArray, mask: NDArray | null, scale: number): void {
+  const [B, h, N, d] = q.shape
+  const [M, e] = v.shape.slice(2)
+  if (dq.numel + dk.numel + dv.numel === 0) return
+  withRows(runtime, [grad, q, k, v], ([g, query, key, value]) => {
+    const bytes = e * padded(M) + 2 * padded(N * M) + 256
+    const run = (gradWeightsAt: number) => runtime.withScratch(bytes * runtime.threads, (scratch) =>
+      runtime.run('attentionBackward', [...[dq, dk, dv, g, query, key, value].flatMap(layoutOf), gradWeightsAt, weights.pointer, mask?.pointer ?? 0, h, N, M, d, e, scratch, bytes, scale], B * h, grainFor(N, M, d)))
+    if (gradWeights) withDense(runtime, gradWeights, (dense) => run(dense.pointer))
+    else run(0)
+  })
+}

@@ -1,0 +1,87 @@
+/** What errors say: the operation, the problem, and the way out. And that bad input changes nothing. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { arange, autograd, cat, einsum, full, GraphError, IndexError, linspace, ones, randint, ShapeError, stack, tensor, ValueError, zeros, type Tensor } from 'vitgrad'
+
+test('an error is named by its class and ends with help', () => {
+  const error = new ShapeError('matmul', '(2, 3) and (4, 5) cannot be multiplied', 'transpose one of them')
+  assert.is(String(error), 'ShapeError: matmul: (2, 3) and (4, 5) cannot be multiplied.\n  help: transpose one of them.')
+  assert.ok(error instanceof Error)
+})
+
+const x = tensor([[1, 2, 3], [4, 5, 6]])
+const nothing: Tensor = JSON.parse('{"nothing": null}').missing
+const word: number = JSON.parse('"3"')
+
+const refusals: readonly (readonly [call: () => unknown, kind: new (...args: never[]) => Error, words: RegExp])[] = [
+  [() => x.add(ones([4])), ShapeError, /^add: \(2, 3\) and \(4,\) cannot be broadcast/],
+  [() => x.add(nothing), ValueError, /^add: undefined is no tensor/],
+  [() => x.mul(word), ValueError, /^mul: 3 is no tensor/],
+  [() => x.gt(nothing), ValueError, /^gt: undefined is no tensor/],
+  [() => x.matmul(x), ShapeError, /^matmul: \(2, 3\) and \(2, 3\) .* inner sizes 3 and 2 differ/],
+  [() => x.matmul(nothing), ValueError, /^matmul: undefined is no tensor/],
+  [() => x.matmul(tensor(3)), ShapeError, /^matmul: .* scalar/],
+  [() => ones([2, 2, 3]).matmul(ones([3, 3, 2])), ShapeError, /^matmul: .*broadcast/],
+  [() => x.bmm(x), ShapeError, /^bmm: .* 3 dimensions/],
+  [() => cat([]), ValueError, /^cat: /],
+  [() => cat([x, nothing]), ValueError, /^cat: undefined is no tensor/],
+  [() => cat([x, ones([2, 2])]), ShapeError, /^cat: \(2, 3\) and \(2, 2\) cannot be joined along dimension 0/],
+  [() => cat([x, x], 2), IndexError, /^cat: dimension 2/],
+  [() => stack([x, ones([2])]), ShapeError, /^stack: \(2, 3\) and \(2,\) differ/],
+  [() => einsum('ij,jk', x), ValueError, /^einsum: .*2 groups .* 1 operands/],
+  [() => einsum('ij->k', x), ValueError, /^einsum: /],
+  [() => einsum('ij->i->j', x), ValueError, /more than one arrow/],
+  [() => einsum('i', x), ValueError, /^einsum: .*\(2, 3\)/],
+  [() => einsum('ij,ij->i', x, ones([3, 2])), ShapeError, /^einsum: .*i has size 2 in one place and 3 in another/],
+  [() => x.sum(2), IndexError, /^sum: dimension 2/],
+  [() => x.mean([0, -2]), IndexError, /^mean: .*twice/],
+  [() => x.reshape(4), ShapeError, /^reshape: \(2, 3\) cannot become \(4,\)/],
+  [() => x.t().view(6), ShapeError, /^view: .* without a copy/],
+  [() => x.flatten(1, 0), ValueError, /^flatten: /],
+  [() => x.split(0), ValueError, /^split: /],
+  [() => x.split([1, 2]), ValueError, /^split: parts of sizes \[1, 2\]/],
+  [() => x.chunk(0), ValueError, /^chunk: /],
+  [() => x.repeat(2), ValueError, /^repeat: /],
+  [() => x.repeatInterleave(-1), ValueError, /^repeatInterleave: /],
+  [() => x.roll([1, 2], [0]), ValueError, /^roll: 2 shifts were given for 1 dimensions/],
+  [() => ones([3]).tril(), ShapeError, /^tril: \(3,\)/],
+  [() => x.triu(0.5), ValueError, /^triu: 0.5/],
+  [() => x.clamp(), ValueError, /^clamp: neither/],
+  [() => x.item(), ValueError, /^item: .*\(2, 3\)/],
+  [() => x.gather(0, tensor([[5]])), IndexError, /^gather: index 5/],
+  [() => x.gather(0, tensor([0])), ShapeError, /^gather: /],
+  [() => x.scatterAdd(0, tensor([[0]]), x), ShapeError, /^scatterAdd: a source of shape \(2, 3\)/],
+  [() => x.indexSelect(0, [2]), IndexError, /^indexSelect: index 2/],
+  [() => x.maskedSelect(tensor([true, false])), ShapeError, /^maskedSelect: /],
+  [() => x.add_(ones([2, 2, 3])), ShapeError, /^add_: /],
+  [() => x.copy_(nothing), ValueError, /^copy: undefined is no tensor/],
+  [() => x.backward(), GraphError, /^backward: /],
+  [() => autograd.grad(x.sum(), x), GraphError, /^grad: /],
+  [() => zeros([-1]), ShapeError, /^zeros: /],
+  [() => zeros(word), ShapeError, /^zeros: 3 is no size/],
+  [() => full([1e6, 1e6], 0), ShapeError, /^full: /],
+  [() => arange(0, 1, 0), ValueError, /^arange: /],
+  [() => arange(1, 0), ValueError, /^arange: /],
+  [() => arange(NaN), ValueError, /^arange: /],
+  [() => arange(Infinity), ShapeError, /^arange: /],
+  [() => linspace(0, 1, -1), ValueError, /^linspace: /],
+  [() => randint(3, 3, [2]), ValueError, /^randint: /],
+  [() => tensor([[1], [2, 3]]), ShapeError, /^tensor: /],
+  [() => tensor([1, [2]]), ShapeError, /^tensor: /],
+  [() => tensor([1, JSON.parse('null')]), ValueError, /^tensor: null is no number/],
+  [() => tensor([1, word]), ValueError, /^tensor: 3 is no number/],
+  [() => tensor([1, 2], { shape: [3] }), ShapeError, /^tensor: 2 numbers do not fill the shape \(3,\)/],
+]
+
+test('bad input is refused with the name of the operation and a way out, and changes nothing', () => {
+  const before = x.tolist()
+  for (const [call, kind, words] of refusals)
+    assert.throws(call, (error: unknown) => {
+      const fits = error instanceof kind && words.test(error.message) && /\n {2}help: \S.*\.$/.test(error.message)
+      if (!fits) console.error(String(call), error)
+      return fits
+    })
+  assert.equal(x.tolist(), before)
+})
+
+test.run()
