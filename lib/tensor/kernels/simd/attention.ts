@@ -1,7 +1,7 @@
 /** Attention of one head after the other, in WebAssembly: scores, weights and their gradients never leave the cache. */
 import type { NDArray } from '../../ndarray.ts'
-import { expOf } from './math.ts'
-import { emitSmallProducts } from './products.ts'
+import { emitSmallProducts, packedBytes, ZEROS } from './gemm.ts'
+import { exp as expOf } from './math.ts'
 import type { Runtime } from './runtime.ts'
 import { withDense } from './copy.ts'
 import type { Target } from './target.ts'
@@ -17,50 +17,46 @@ function parametersOf<const Names extends readonly string[], const Others extend
   return Object.fromEntries(names.map((name) => [name, 'i32'])) as Record<Layout<Names[number]> | Others[number], 'i32'>
 }
 
-const FORWARD = parametersOf(['q', 'k', 'v', 'out'], ['weights', 'mask', 'heads', 'N', 'M', 'd', 'e', 'scratch', 'scratchBytes'])
-const BACKWARD = parametersOf(['dq', 'dk', 'dv', 'grad', 'q', 'k', 'v'], ['gradWeights', 'weights', 'mask', 'heads', 'N', 'M', 'd', 'e', 'scratch', 'scratchBytes'])
+const FORWARD = parametersOf(['q', 'k', 'v', 'out'], ['weights', 'mask', 'heads', 'N', 'M', 'd', 'e', 'scratch', 'scratchBytes', 'packBytes'])
+const BACKWARD = parametersOf(['dq', 'dk', 'dv', 'grad', 'q', 'k', 'v'], ['gradWeights', 'weights', 'mask', 'heads', 'N', 'M', 'd', 'e', 'scratch', 'scratchBytes', 'packBytes', 'scoreBytes'])
 const UNITS = { scale: 'f32', begin: 'i32', end: 'i32', thread: 'i32' } as const
 
 /** A unit of work is one head. */
 export function emitAttention(module: WasmModule, target: Target): void {
-  const { nn, tn, transpose } = emitSmallProducts(module, target)
+  const { NN, NT, TN } = emitSmallProducts(module, target)
 
   module.function('attention', { ...FORWARD, ...UNITS }, [], (f, p) => {
     const own = f.let(i32.add(p.scratch, i32.mul(p.thread, p.scratchBytes)))
-    const keysStride = f.let(paddedRow(p.M))
-    const dropped = f.let(i32.add(own, i32.mul(p.d, keysStride)))
+    const dropped = f.let(i32.add(own, p.packBytes))
     const size = f.let(i32.mul(p.N, p.M))
     const scale = f.let(f32x4.splat(p.scale))
     const exp = expOf(f, target)
     eachHead(f, p, (index, at) => {
       const [q, k, v, out] = [at(p.q, p.qB, p.qH), at(p.k, p.kB, p.kH), at(p.v, p.vB, p.vH), at(p.out, p.outB, p.outH)]
       const weights = f.let(i32.add(p.weights, i32.shl(i32.mul(index, size), 2)))
-      f.call(transpose, p.M, p.d, k, p.kN, own, keysStride)
-      f.call(nn, p.N, p.M, p.d, q, p.qN, own, keysStride, weights, i32.shl(p.M, 2))
+      f.call(NT, p.N, p.M, p.d, q, p.qN, k, p.kN, weights, i32.shl(p.M, 2), own, ZEROS)
       f.for(p.N, {}, (i) => softmaxRow(f, f.let(i32.add(weights, i32.shl(i32.mul(i, p.M), 2))), p.M, scale, exp))
       const used = f.let(weights)
       f.if(p.mask, () => {
         multiply(f, size, dropped, weights, f.let(i32.add(p.mask, i32.shl(i32.mul(index, size), 2))))
         f.set(used, dropped)
       })
-      f.call(nn, p.N, p.e, p.M, used, i32.shl(p.M, 2), v, p.vN, out, p.outN)
+      f.call(NN, p.N, p.e, p.M, used, i32.shl(p.M, 2), v, p.vN, out, p.outN, own, ZEROS)
     })
   })
 
   module.function('attentionBackward', { ...BACKWARD, ...UNITS }, [], (f, p) => {
     const own = f.let(i32.add(p.scratch, i32.mul(p.thread, p.scratchBytes)))
-    const keysStride = f.let(paddedRow(p.M))
     const size = f.let(i32.mul(p.N, p.M))
-    const scores = f.let(i32.add(own, i32.mul(p.e, keysStride)))
-    const dropped = f.let(i32.add(scores, paddedRow(size)))
+    const scores = f.let(i32.add(own, p.packBytes))
+    const dropped = f.let(i32.add(scores, p.scoreBytes))
     const scale = f.let(f32x4.splat(p.scale))
     eachHead(f, p, (index, at) => {
       const [dq, dk, dv, grad] = [at(p.dq, p.dqB, p.dqH), at(p.dk, p.dkB, p.dkH), at(p.dv, p.dvB, p.dvH), at(p.grad, p.gradB, p.gradH)]
       const [q, k, v] = [at(p.q, p.qB, p.qH), at(p.k, p.kB, p.kH), at(p.v, p.vB, p.vH)]
       const ofHead = (base: Expr<'i32'>) => f.let(i32.add(base, i32.shl(i32.mul(index, size), 2)))
       const weights = ofHead(p.weights)
-      f.call(transpose, p.M, p.e, v, p.vN, own, keysStride)
-      f.call(nn, p.N, p.M, p.e, grad, p.gradN, own, keysStride, scores, i32.shl(p.M, 2))
+      f.call(NT, p.N, p.M, p.e, grad, p.gradN, v, p.vN, scores, i32.shl(p.M, 2), own, ZEROS)
       const used = f.let(weights)
       f.if(p.mask, () => {
         const mask = ofHead(p.mask)
@@ -73,17 +69,14 @@ export function emitAttention(module: WasmModule, target: Target): void {
         const offset = f.let(i32.shl(i32.mul(i, p.M), 2))
         scoreGradients(f, f.let(i32.add(scores, offset)), f.let(i32.add(weights, offset)), p.M, scale)
       })
-      f.call(nn, p.N, p.d, p.M, scores, i32.shl(p.M, 2), k, p.kN, dq, p.dqN)
-      f.call(tn, p.M, p.d, p.N, scores, i32.shl(p.M, 2), q, p.qN, dk, p.dkN)
-      f.call(tn, p.M, p.e, p.N, used, i32.shl(p.M, 2), grad, p.gradN, dv, p.dvN)
+      f.call(NN, p.N, p.d, p.M, scores, i32.shl(p.M, 2), k, p.kN, dq, p.dqN, own, ZEROS)
+      f.call(TN, p.M, p.d, p.N, scores, i32.shl(p.M, 2), q, p.qN, dk, p.dkN, own, ZEROS)
+      f.call(TN, p.M, p.e, p.N, used, i32.shl(p.M, 2), grad, p.gradN, dv, p.dvN, own, ZEROS)
     })
   })
 }
 
 type HeadAddress = (base: Expr<'i32'>, perEntry: Expr<'i32'>, perHead: Expr<'i32'>) => Local<'i32'>
-
-/** Bytes of a row of n numbers, rounded up to whole tiles, which may read and write past its end. */
-const paddedRow = (n: Expr<'i32'>) => i32.shl(i32.and(i32.add(n, 15), -16), 2)
 
 function eachHead(f: FunctionBuilder, { begin, end, heads }: { readonly begin: Expr<'i32'>; readonly end: Expr<'i32'>; readonly heads: Expr<'i32'> }, body: (index: Local<'i32'>, at: HeadAddress) => void): void {
   f.for(end, { from: begin }, (index) => {
@@ -152,7 +145,8 @@ function scoreGradients(f: FunctionBuilder, gradients: Local<'i32'>, weights: Lo
 // ---- dispatch
 
 const layoutOf = (x: NDArray): number[] => [x.pointer, 4 * x.strides[0], 4 * x.strides[1], 4 * x.strides[2]]
-const padded = (n: number) => 64 * Math.ceil(n / 16)
+/** Room for n numbers, behind which a vector may be read. */
+const roomFor = (n: number) => 64 * Math.ceil(n / 16) + 64
 
 /** Makes dense copies of arrays whose rows do not have their numbers side by side. */
 function withRows(runtime: Runtime, arrays: readonly NDArray[], use: (arrays: readonly NDArray[]) => void, ready: readonly NDArray[] = []): void {
@@ -172,9 +166,10 @@ export function attention(runtime: Runtime, out: NDArray, weights: NDArray, q: N
   const [M, e] = v.shape.slice(2)
   if (B * h * N * e === 0) return
   withRows(runtime, [q, k, v], ([query, key, value]) => {
-    const bytes = d * padded(M) + padded(N * M) + 256
+    const pack = roomFor(packedBytes(M, d) / 4)
+    const bytes = pack + (mask ? roomFor(N * M) : 0)
     runtime.withScratch(bytes * runtime.threads, (scratch) =>
-      runtime.run('attention', [...[query, key, value, out].flatMap(layoutOf), weights.pointer, mask?.pointer ?? 0, h, N, M, d, e, scratch, bytes, scale], B * h, grainFor(N, M, d)))
+      runtime.run('attention', [...[query, key, value, out].flatMap(layoutOf), weights.pointer, mask?.pointer ?? 0, h, N, M, d, e, scratch, bytes, pack, scale], B * h, grainFor(N, M, d)))
   })
 }
 
@@ -183,9 +178,11 @@ export function attentionBackward(runtime: Runtime, dq: NDArray, dk: NDArray, dv
   const [M, e] = v.shape.slice(2)
   if (dq.numel + dk.numel + dv.numel === 0) return
   withRows(runtime, [grad, q, k, v], ([g, query, key, value]) => {
-    const bytes = e * padded(M) + 2 * padded(N * M) + 256
+    const pack = roomFor(packedBytes(M, e) / 4)
+    const scores = roomFor(N * M)
+    const bytes = pack + scores + (mask ? scores : 0)
     const run = (gradWeightsAt: number) => runtime.withScratch(bytes * runtime.threads, (scratch) =>
-      runtime.run('attentionBackward', [...[dq, dk, dv, g, query, key, value].flatMap(layoutOf), gradWeightsAt, weights.pointer, mask?.pointer ?? 0, h, N, M, d, e, scratch, bytes, scale], B * h, grainFor(N, M, d)))
+      runtime.run('attentionBackward', [...[dq, dk, dv, g, query, key, value].flatMap(layoutOf), gradWeightsAt, weights.pointer, mask?.pointer ?? 0, h, N, M, d, e, scratch, bytes, pack, scores, scale], B * h, grainFor(N, M, d)))
     if (gradWeights) withDense(runtime, gradWeights, (dense) => run(dense.pointer))
     else run(0)
   })

@@ -1,0 +1,157 @@
+/** Matrix products of arrays: looks at shapes and strides and cuts the work for the kernels of gemm.ts. */
+import { NDArray } from '../../ndarray.ts'
+import { Storage } from '../../storage.ts'
+import { copy } from './copy.ts'
+import { packedBytes, STRIP, type Form } from './gemm.ts'
+import type { Runtime } from './runtime.ts'
+
+/** A product of two matrices in memory, addresses and leading dimensions in bytes. C and the bias are dense. */
+interface Product {
+  readonly form: Form
+  readonly M: number
+  readonly N: number
+  readonly K: number
+  readonly a: number
+  readonly lda: number
+  readonly b: number
+  readonly ldb: number
+  readonly c: number
+  /** 0 for none. */
+  readonly bias: number
+}
+
+/** A leading dimension: how many matrices, and how far apart, in bytes, they lie in A and B. */
+interface Batch {
+  readonly size: number
+  readonly a: number
+  readonly b: number
+}
+
+/** Multiply-adds that take a thread about 50 µs: no chunk of work is smaller. */
+const CHUNK = 1 << 20
+/** A product of more multiply-adds than this is worth cutting up by itself. */
+const LARGE = 1 << 24
+/** Up to so many numbers B stays in the second-level cache as it is, and packing costs more than it gives. */
+const PACKED_FROM = 1 << 16
+
+export function matmul(runtime: Runtime, out: NDArray, a: NDArray, b: NDArray, bias: NDArray | null): void {
+  if (out.numel === 0) return
+  if (!hasUnitStride(a)) return withDense(runtime, a, (dense) => matmul(runtime, out, dense, b, bias))
+  if (!hasUnitStride(b)) return withDense(runtime, b, (dense) => matmul(runtime, out, a, dense, bias))
+  if (bias && bias.strides[0] !== 1 && bias.numel > 1) return withDense(runtime, bias, (dense) => matmul(runtime, out, a, b, dense))
+  const [M, N] = out.shape.slice(-2)
+  const A = lay(a)
+  const B = lay(b)
+  const product: Product = {
+    form: `${A.transposed ? 'T' : 'N'}${B.transposed ? 'T' : 'N'}`,
+    M, N, K: a.shape[a.ndim - 1],
+    a: a.pointer, lda: A.step, b: b.pointer, ldb: B.step, c: out.pointer, bias: bias ? bias.pointer : 0,
+  }
+  const batches = mergeBatches(a, b)
+  const folded = foldIntoRows(product, batches.at(-1))
+  if (folded) multiplyBatch(runtime, folded, batches.slice(0, -1))
+  else multiplyBatch(runtime, product, batches)
+}
+
+/** Whether rows or columns of the matrices are dense. */
+function hasUnitStride(x: NDArray): boolean {
+  const [rows, columns] = x.shape.slice(-2)
+  const [rowStride, columnStride] = x.strides.slice(-2)
+  return columnStride === 1 || rowStride === 1 || columns === 1 || rows === 1
+}
+
+/** How the matrices lie: their dense direction is along the rows, or, transposed, along the columns; the others are `step` apart. */
+function lay(x: NDArray): { transposed: boolean; step: number } {
+  const [rowStride, columnStride] = x.strides.slice(-2)
+  const transposed = !(columnStride === 1 || x.shape[x.ndim - 1] === 1)
+  return { transposed, step: 4 * (transposed ? columnStride : rowStride) }
+}
+
+function withDense(runtime: Runtime, x: NDArray, use: (dense: NDArray) => void): void {
+  runtime.withScratch(4 * x.numel, (address) => {
+    const dense = new NDArray(new Storage(runtime.heap.view(address, x.numel), address), x.shape)
+    copy(runtime, dense, x)
+    use(dense)
+  })
+}
+
+/** The leading dimensions, those that lie evenly inside one another as one. */
+function mergeBatches(a: NDArray, b: NDArray): Batch[] {
+  const batches: Batch[] = []
+  for (let d = 0; d < a.ndim - 2; d++) {
+    const batch = { size: a.shape[d], a: 4 * a.strides[d], b: 4 * b.strides[d] }
+    const last = batches.at(-1)
+    if (last && last.a === batch.size * batch.a && last.b === batch.size * batch.b) batches[batches.length - 1] = { ...batch, size: last.size * batch.size }
+    else if (batch.size !== 1) batches.push(batch)
+  }
+  return batches
+}
+
+/** One product with more rows for a batch that shares B and whose rows of A are evenly spaced: (B, T, K) · (K, N). */
+function foldIntoRows(product: Product, batch: Batch | undefined): Product | null {
+  const { form, M, lda } = product
+  if (!batch || batch.b !== 0 || form[0] === 'T') return null
+  if (M === 1) return { ...product, M: batch.size, lda: batch.a }
+  return batch.a === M * lda ? { ...product, M: M * batch.size } : null
+}
+
+function multiplyBatch(runtime: Runtime, product: Product, batches: readonly Batch[]): void {
+  const { form, M, N, K, a, lda, b, ldb, c, bias } = product
+  const work = M * N * K
+  if (batches.length === 0) return multiply(runtime, product)
+  if (batches.length > 2 || work > LARGE) {
+    const [outer, ...rest] = batches
+    const cStep = 4 * M * N * rest.reduce((count, { size }) => count * size, 1)
+    for (let i = 0; i < outer.size; i++) multiplyBatch(runtime, { ...product, a: a + i * outer.a, b: b + i * outer.b, c: c + i * cStep }, rest)
+    return
+  }
+  const [outer, inner] = batches.length === 2 ? batches : [{ size: 1, a: 0, b: 0 }, batches[0]]
+  const count = outer.size * inner.size
+  const run = (scratch: number, threadScratch: number) =>
+    runtime.run(`gemmBatch${form}`, [M, N, K, a, lda, b, ldb, c, 4 * N, scratch, bias, inner.size, outer.a, inner.a, outer.b, inner.b, 4 * M * N, threadScratch], count, Math.ceil(CHUNK / Math.max(work, 1)))
+  if (form[1] === 'N') return run(0, 0)
+  const bytes = packedBytes(N, K)
+  runtime.withScratch(bytes * runtime.threads, (scratch) => run(scratch, bytes))
+}
+
+function multiply(runtime: Runtime, product: Product): void {
+  const { form, M, N, K, a, lda, b, ldb, c, bias } = product
+  const aPacked = form[0] === 'T' && packsA(product)
+  const bPacked = form[1] === 'T' || (N * K > PACKED_FROM && M >= STRIP)
+  const { rowBlocks, columnBlocks, parts } = cut(product)
+  const aBytes = aPacked ? packedBytes(M, K) : 0
+  const bBytes = bPacked ? packedBytes(N, K) : 0
+  const partBytes = 4 * M * N
+  const run = (scratch: number) => {
+    const partial = scratch + aBytes + bBytes
+    if (aPacked) pack(runtime, 'gemmPackA', K, M, a, lda, scratch)
+    if (bPacked) pack(runtime, form[1] === 'T' ? 'gemmPackTransposedB' : 'gemmPackB', K, N, b, ldb, scratch + aBytes)
+    const blocks = rowBlocks * columnBlocks * parts
+    runtime.run(form[0] === 'T' ? 'gemmBlocks_columns' : 'gemmBlocks_rows',
+      [M, N, K, aPacked ? scratch : a, lda, aPacked ? 1 : 0, bPacked ? scratch + aBytes : b, ldb, bPacked ? 1 : 0, c, 4 * N, bias, rowBlocks, columnBlocks, parts, partial, partBytes],
+      blocks, Math.ceil(CHUNK / Math.max((M * N * K) / blocks, 1)))
+    if (parts > 1) runtime.run('gemmSumParts', [M * N, c, partial, partBytes, parts - 1], Math.ceil((M * N) / 4), 1 << 12)
+  }
+  const bytes = aBytes + bBytes + (parts - 1) * partBytes
+  if (bytes === 0) run(0)
+  else runtime.withScratch(bytes, run)
+}
+
+function pack(runtime: Runtime, kernel: string, K: number, columns: number, from: number, step: number, to: number): void {
+  runtime.run(kernel, [K, columns, from, step, to], Math.ceil(columns / STRIP), Math.ceil((1 << 16) / (STRIP * Math.max(K, 1))))
+}
+
+/** Columns of Aᵀ are read in place unless their rows lie so far apart that each takes a page of its own. */
+function packsA({ M, N, K, lda }: Product): boolean {
+  return lda >= 1024 && N >= 128 && M * K > PACKED_FROM
+}
+
+/** How many blocks of rows and columns, and parts of K. They depend on the shape alone. */
+function cut({ M, N, K }: Product): { rowBlocks: number; columnBlocks: number; parts: number } {
+  const pieces = Math.min(16, Math.floor((M * N * K) / (2 * CHUNK)))
+  if (pieces < 2) return { rowBlocks: Math.ceil(M / 192), columnBlocks: 1, parts: 1 }
+  if (M * N <= 1 << 14 && K >= 1024) return { rowBlocks: 1, columnBlocks: 1, parts: Math.min(pieces, Math.floor(K / 256)) }
+  const rowBlocks = Math.max(Math.ceil(M / 192), Math.min(pieces, Math.ceil(M / 48)))
+  const columnBlocks = Math.min(Math.ceil(pieces / rowBlocks), Math.ceil(N / 48))
+  return { rowBlocks, columnBlocks, parts: 1 }
+}
