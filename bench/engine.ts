@@ -1,6 +1,6 @@
 /** Which engine runs, in words. */
 import { availableParallelism } from 'node:os'
-import { kernels } from '../lib/tensor/kernels/kernels.ts'
+import { kernels } from '../lib/tensor/kernels/active.ts'
 import { reference } from '../lib/tensor/kernels/reference/reference.ts'
 
 /** What a run of this process measures: 'reference', or 'simd, 2 threads, revectorized'. */

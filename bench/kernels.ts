@@ -1,6 +1,6 @@
 /** Measures the kernels by themselves: `tsx bench/kernels.ts [SECONDS]` spends that long on each figure (0.1 by default). */
 import { nn, zeros } from 'vitgrad'
-import { kernels } from '../lib/tensor/kernels/kernels.ts'
+import { kernels } from '../lib/tensor/kernels/active.ts'
 import type { NDArray } from '../lib/tensor/ndarray.ts'
 import { numelOf, type Shape } from '../lib/tensor/shape.ts'
 import { CONFIGS, tokensOf, type Config } from './configs.ts'

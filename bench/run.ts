@@ -132,8 +132,8 @@ async function bench(settings: Settings): Promise<void> {
   }
   const peak = await measurePeak(node, threads, env)
   const ours = vitgrad(node, env, settings)
-  const wanted = only.toLowerCase().split(',')
-  const peers = settings.peers ? (await findPeers(settings)).filter(({ name }) => wanted.some((text) => name.toLowerCase().includes(text))) : []
+  const wanted = only.split(',')
+  const peers = settings.peers ? (await findPeers(settings)).filter(({ name }) => wanted.some((text) => name.includes(text))) : []
   if (settings.peers && peers.length === 0) throw new UsageError(`--only ${only}: there is no such peer`)
 
   const results: ConfigResults[] = []

@@ -1,6 +1,6 @@
 /** Changing a tensor in place, and giving it and its views the history that the change has. */
 import { GraphError, ShapeError, ValueError } from '../tensor/errors.ts'
-import { kernels } from '../tensor/kernels/kernels.ts'
+import { kernels } from '../tensor/kernels/active.ts'
 import { NDArray } from '../tensor/ndarray.ts'
 import { sameShape, showShape } from '../tensor/shape.ts'
 import { isGradEnabled, noGrad } from './grad-mode.ts'

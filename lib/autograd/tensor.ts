@@ -1,7 +1,7 @@
 /** Tensor: an array of numbers that remembers how it was computed. Its methods only delegate to operations. */
 import { GraphError, IndexError, ShapeError, ValueError } from '../tensor/errors.ts'
 import { formatTensor } from '../tensor/format.ts'
-import { kernels } from '../tensor/kernels/kernels.ts'
+import { kernels } from '../tensor/kernels/active.ts'
 import { NDArray, type DType } from '../tensor/ndarray.ts'
 import { defaultGenerator, type Generator } from '../tensor/random.ts'
 import { broadcastShapes, normalizeDim, normalizeDims, showShape, type Shape } from '../tensor/shape.ts'

@@ -1,6 +1,6 @@
 /** Adam and AdamW: step sizes from running means of gradients and of their squares. */
 import { ValueError } from '../tensor/errors.ts'
-import { kernels } from '../tensor/kernels/kernels.ts'
+import { kernels } from '../tensor/kernels/active.ts'
 import { buffer, checkNotNegative, countStep, Optimizer, type ParamGroup, type Params, type Update } from './optimizer.ts'
 
 export interface AdamOptions {

@@ -1,7 +1,7 @@
 /** Optimizer: parameters in groups, each with options of its own, and state for each parameter. */
 import { Tensor } from '../autograd/tensor.ts'
 import { ShapeError, StateDictError, ValueError } from '../tensor/errors.ts'
-import { kernels } from '../tensor/kernels/kernels.ts'
+import { kernels } from '../tensor/kernels/active.ts'
 import { NDArray } from '../tensor/ndarray.ts'
 import { sameShape, showShape } from '../tensor/shape.ts'
 

@@ -1,5 +1,5 @@
 /** RMSprop: gradients divided by a running mean of their size. */
-import { kernels } from '../tensor/kernels/kernels.ts'
+import { kernels } from '../tensor/kernels/active.ts'
 import { buffer, checkNotNegative, countStep, Optimizer, type ParamGroup, type Params, type Update } from './optimizer.ts'
 
 export interface RMSpropOptions {

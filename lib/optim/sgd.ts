@@ -1,6 +1,6 @@
 /** Stochastic gradient descent. */
 import { ValueError } from '../tensor/errors.ts'
-import { kernels } from '../tensor/kernels/kernels.ts'
+import { kernels } from '../tensor/kernels/active.ts'
 import { buffer, checkNotNegative, Optimizer, type ParamGroup, type Params, type Update } from './optimizer.ts'
 
 export interface SGDOptions {

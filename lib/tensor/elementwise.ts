@@ -1,5 +1,6 @@
 /** Elementwise functions of arrays, with broadcasting. */
-import { kernels, type BinaryOp, type UnaryOp } from './kernels/kernels.ts'
+import { kernels } from './kernels/active.ts'
+import type { BinaryOp, UnaryOp } from './kernels/kernels.ts'
 import { NDArray } from './ndarray.ts'
 import { broadcastShapes, sameShape } from './shape.ts'
 

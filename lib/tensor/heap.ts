@@ -20,6 +20,7 @@ export interface HeapOptions {
 export class Heap {
   readonly memory: WebAssembly.Memory
   readonly limit: number
+  readonly shared: boolean
   readonly maximumPages = MAX_PAGES
   readonly #free = new Map<number, number[]>()
   /** Everything from here on has never been handed out. Address 0 stands for «not on the heap». */
@@ -28,6 +29,7 @@ export class Heap {
 
   constructor({ shared, limit }: HeapOptions) {
     this.limit = limit
+    this.shared = shared
     this.memory = new WebAssembly.Memory({ initial: 2, maximum: this.maximumPages, shared })
   }
 

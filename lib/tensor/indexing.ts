@@ -1,6 +1,6 @@
 /** Reading arrays by index, and the adjoints that sum into the places read. */
 import { IndexError, ShapeError } from './errors.ts'
-import { kernels } from './kernels/kernels.ts'
+import { kernels } from './kernels/active.ts'
 import { NDArray } from './ndarray.ts'
 import { normalizeDim, sameShape, showShape, type Shape } from './shape.ts'
 

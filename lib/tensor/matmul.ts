@@ -1,6 +1,6 @@
 /** Matrix products of arrays, batched and broadcast as torch.matmul does. */
 import { ShapeError } from './errors.ts'
-import { kernels } from './kernels/kernels.ts'
+import { kernels } from './kernels/active.ts'
 import { NDArray } from './ndarray.ts'
 import { broadcastShapes, showShape } from './shape.ts'
 

@@ -1,6 +1,6 @@
 /** NDArray: numbers with a shape. A storage, seen through a shape, strides and an offset; views never copy. */
 import { IndexError, ShapeError } from './errors.ts'
-import { kernels } from './kernels/kernels.ts'
+import { kernels } from './kernels/active.ts'
 import { inferShape, normalizeDim, normalizeDims, numelOf, rowMajorStrides, sameShape, showShape, viewStrides, type Shape } from './shape.ts'
 import { allocate, Storage } from './storage.ts'
 

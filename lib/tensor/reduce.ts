@@ -1,6 +1,7 @@
 /** Reductions of arrays over any of their dimensions. */
 import { IndexError } from './errors.ts'
-import { kernels, type ReduceOp } from './kernels/kernels.ts'
+import { kernels } from './kernels/active.ts'
+import type { ReduceOp } from './kernels/kernels.ts'
 import { NDArray } from './ndarray.ts'
 import { normalizeDim, showShape } from './shape.ts'
 

@@ -1,6 +1,7 @@
 /** The windows of convolutions and poolings over pictures (N, C, H, W). */
 import { ShapeError, ValueError } from './errors.ts'
-import { kernels, type Windows } from './kernels/kernels.ts'
+import { kernels } from './kernels/active.ts'
+import type { Windows } from './kernels/kernels.ts'
 import { NDArray } from './ndarray.ts'
 import { showShape, type Shape } from './shape.ts'
 

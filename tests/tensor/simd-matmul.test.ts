@@ -33,7 +33,7 @@ const targets: Target[] = [
 
 function build(target: Target): WebAssembly.Instance {
   const module = new WasmModule()
-  emitCopy(module, target)
+  emitCopy(module)
   emitGemm(module, target)
   return new WebAssembly.Instance(new WebAssembly.Module(module.encode({ initial: 2, maximum: heap.maximumPages, shared: true })), { env: { memory: heap.memory } })
 }
@@ -166,6 +166,7 @@ for (const [t, target] of targets.entries()) {
   test(`${name}: the order in which chunks are done changes nothing, and none writes what another reads`, () => {
     const backwards: Pool = {
       threads: 3,
+      close() {},
       run(kernel, args, count, grain) {
         const chunks = Array.from({ length: Math.ceil(count / grain) }, (_, i) => i).reverse()
         for (const i of chunks) (instances[t].exports[kernel] as WasmKernel)(...args, i * grain, Math.min((i + 1) * grain, count), i % 3)

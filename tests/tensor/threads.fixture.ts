@@ -58,11 +58,12 @@ export function createBench(threads: number): Bench {
   return { heap, pool, y: { address, numbers: new Int32Array(heap.memory.buffer, address, 2 ** 16) }, flag }
 }
 
-/** Runs jobs until every thread has had a part in one. */
+/** Runs jobs until every thread has had a part in one of them. */
 export function untilAllWork({ pool, y: { address, numbers } }: Bench): void {
-  for (let units = pool.threads * 8, joined = 1; joined < pool.threads; ) {
-    pool.run('sign', [address, 5000], units, 1)
-    joined = new Set(numbers.subarray(0, units)).size
+  const seen = new Set<number>()
+  while (seen.size < pool.threads) {
+    pool.run('sign', [address, 5000], 64, 1)
+    for (const by of numbers.subarray(0, 64)) seen.add(by)
   }
 }
 

@@ -1,5 +1,5 @@
 /** Scaled dot-product attention of all heads at once (Vaswani et al. 2017, section 3.2.1). */
-import { kernels } from '../../tensor/kernels/kernels.ts'
+import { kernels } from '../../tensor/kernels/active.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
 import { gradThrough } from '../engine.ts'
 import { constant, defineOp } from '../op.ts'

@@ -1,6 +1,6 @@
 /** Joining tensors, and turning one around. */
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
-import { kernels } from '../../tensor/kernels/kernels.ts'
+import { kernels } from '../../tensor/kernels/active.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
 import { normalizeDim, normalizeDims, showShape } from '../../tensor/shape.ts'
 import { checkTensors, constant, defineOp, named } from '../op.ts'

@@ -1,5 +1,5 @@
 /** Layer normalisation (Ba, Kiros, Hinton 2016): y = (x − mean) · rstd · weight + bias over the last dimensions. */
-import { kernels } from '../../tensor/kernels/kernels.ts'
+import { kernels } from '../../tensor/kernels/active.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
 import { numelOf, type Shape } from '../../tensor/shape.ts'
 import { gradThrough } from '../engine.ts'

@@ -1,6 +1,6 @@
 /** Reductions other than the sum. */
 import { binary, unary, where } from '../../tensor/elementwise.ts'
-import { kernels } from '../../tensor/kernels/kernels.ts'
+import { kernels } from '../../tensor/kernels/active.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
 import { alongDim, argReduce, reduce } from '../../tensor/reduce.ts'
 import { constant, defineOp } from '../op.ts'

@@ -1,5 +1,5 @@
 /** Softmax and its logarithm along one dimension. */
-import { kernels } from '../../tensor/kernels/kernels.ts'
+import { kernels } from '../../tensor/kernels/active.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
 import { alongDim } from '../../tensor/reduce.ts'
 import { normalizeDim } from '../../tensor/shape.ts'

@@ -4,7 +4,7 @@ import { slice, slicePlaced } from '../../autograd/ops/views.ts'
 import { constant, named } from '../../autograd/op.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
-import { kernels } from '../../tensor/kernels/kernels.ts'
+import { kernels } from '../../tensor/kernels/active.ts'
 import { NDArray, type Range } from '../../tensor/ndarray.ts'
 import { showShape } from '../../tensor/shape.ts'
 

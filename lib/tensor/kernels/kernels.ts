@@ -5,7 +5,6 @@
  * checked. Inputs may have any strides (0 where they are broadcast). Kernels know nothing of gradients.
  */
 import type { NDArray } from '../ndarray.ts'
-import { reference } from './reference/reference.ts'
 
 export type UnaryOp =
   | 'neg' | 'abs' | 'sign' | 'exp' | 'log' | 'sqrt' | 'reciprocal' | 'sin' | 'cos' | 'tanh' | 'sigmoid' | 'erf'
@@ -140,11 +139,4 @@ export interface Kernels {
   sgd(steps: readonly SGDStep[], rule: SGDRule): void
   adam(steps: readonly AdamStep[], rule: AdamRule): void
   rmsprop(steps: readonly RMSpropStep[], rule: RMSpropRule): void
-}
-
-const engine: Kernels = reference
-
-/** The kernels of the engine in use. */
-export function kernels(): Kernels {
-  return engine
 }

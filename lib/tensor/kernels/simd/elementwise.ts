@@ -230,7 +230,12 @@ function apply(runtime: Runtime, op: string, out: NDArray, inputs: readonly NDAr
 }
 
 const chunkOf = (op: string) => (HEAVY.has(op) ? HEAVY_CHUNK : CHUNK)
-const layoutOf = (steps: readonly number[]) => steps.map((step) => (step === 1 ? 'v' : step === 0 ? 's' : '?')).join('')
+
+function layoutOf(steps: readonly number[]): string {
+  let layout = ''
+  for (const step of steps) layout += step === 1 ? 'v' : step === 0 ? 's' : '?'
+  return layout
+}
 
 /** The inputs as rows of `n` numbers, `strides` apart; null where more than two loops are needed. Strides and steps are in numbers. */
 function rowsOf(out: NDArray, inputs: readonly NDArray[]): { readonly rows: number; readonly strides: readonly number[]; readonly n: number; readonly steps: readonly number[] } | null {
@@ -265,6 +270,7 @@ function flat(runtime: Runtime, op: string, out: number, n: number, pointers: re
 }
 
 function run(runtime: Runtime, op: string, out: number, rows: number, n: number, pointers: readonly number[], strides: readonly number[], steps: readonly number[]): void {
-  const args = [out, n, ...pointers.flatMap((pointer, i) => [pointer, 4 * strides[i]])]
+  const args = [out, n]
+  for (let i = 0; i < pointers.length; i++) args.push(pointers[i], 4 * strides[i])
   runtime.run(kernelName(op, layoutOf(steps)), args, rows, Math.ceil(chunkOf(op) / n))
 }

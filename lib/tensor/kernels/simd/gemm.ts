@@ -6,6 +6,7 @@
  * the same code; packing B (and transposed A) into panels as wide as the tile makes those strides small.
  */
 import { madd, type Target } from './target.ts'
+import { storeFirst } from './vectors.ts'
 import { f32x4, FunctionBuilder, i32, v128, type Arg, type Expr, type Local, type WasmFunction, type WasmModule } from './wasm.ts'
 
 /** What a tile starts from: zeros, what C holds already, or, at any other value, the row of N numbers at that address. */
@@ -148,10 +149,10 @@ function emitProduct(module: WasmModule, target: Target, layout: 'rows' | 'colum
     const storeLanes = (q: number) => {
       const pair = (r: number) => f.do(v128.store2(cAt[r], sums[r][q], 0, 16 * q))
       const single = (r: number, lane: number) => f.do(v128.store1(cAt[r], sums[r][q], lane, 16 * q + 4 * lane))
-      f.if(i32.eq(rest, 4 * q + 1), () => eachRow((r) => single(r, 0)), () => {
+      f.if(i32.and(rest, 2), () => {
         eachRow(pair)
-        f.if(i32.eq(rest, 4 * q + 3), () => eachRow((r) => single(r, 2)))
-      })
+        f.if(i32.and(rest, 1), () => eachRow((r) => single(r, 2)))
+      }, () => eachRow((r) => single(r, 0)))
     }
 
     /** All rows of a panel of C that is `width` vectors wide. */
@@ -287,18 +288,18 @@ function emitBatch(module: WasmModule, form: Form, small: WasmFunction): void {
 }
 
 /**
- * A large product, cut into parts of K, and each part into blocks of columns and of rows. A unit is a block. Part 0 goes to C,
- * part p to `partial` + (p − 1) · `partStep`, for `gemmSumParts` to add. A packed operand lies in panels, whatever its ld.
+ * A large product, cut into parts of K, and each part into blocks of columns and of rows. A unit is a block. Part p goes
+ * to c + p · `partStep`, for `gemmSumParts` to add. A packed operand lies in panels, whatever its ld.
  */
 function emitBlocks(module: WasmModule, target: Target, layout: 'rows' | 'columns', product: WasmFunction): void {
   const height = target.tile.rows
   const width = 4 * target.tile.vectors
   const params = {
     M: 'i32', N: 'i32', K: 'i32', a: 'i32', lda: 'i32', aPacked: 'i32', b: 'i32', ldb: 'i32', bPacked: 'i32', c: 'i32', ldc: 'i32', bias: 'i32',
-    rowBlocks: 'i32', columnBlocks: 'i32', parts: 'i32', partial: 'i32', partStep: 'i32', begin: 'i32', end: 'i32', thread: 'i32',
+    rowBlocks: 'i32', columnBlocks: 'i32', parts: 'i32', partStep: 'i32', begin: 'i32', end: 'i32', thread: 'i32',
   } as const
   module.function(`gemmBlocks_${layout}`, params, [], (f, p) => {
-    const { M, N, K, a, b, c, ldc, bias, rowBlocks, columnBlocks, parts, partial, partStep, begin, end } = p
+    const { M, N, K, a, b, c, ldc, bias, rowBlocks, columnBlocks, parts, partStep, begin, end } = p
     const aStep = f.let(i32.select(4 * height, p.lda, p.aPacked))
     const aPanel = f.let(i32.mul(4 * height, i32.select(K, 1, p.aPacked)))
     const bStep = f.let(i32.select(4 * width, p.ldb, p.bPacked))
@@ -329,8 +330,7 @@ function emitBlocks(module: WasmModule, target: Target, layout: 'rows' | 'column
       f.set(part, i32.divU(part, columnBlocks))
       f.set(k, share(part, parts, K))
       f.set(kEnd, share(i32.add(part, 1), parts, K))
-      f.set(cAt, i32.select(i32.add(partial, i32.mul(i32.sub(part, 1), partStep)), c, part))
-      f.set(cAt, i32.add(cAt, i32.add(i32.mul(row, ldc), i32.shl(column, 2))))
+      f.set(cAt, i32.add(i32.add(c, i32.mul(part, partStep)), i32.add(i32.mul(row, ldc), i32.shl(column, 2))))
       f.set(start, i32.select(i32.add(bias, i32.shl(column, 2)), ZEROS, bias))
       f.set(start, i32.select(ZEROS, start, part))
 
@@ -349,28 +349,24 @@ function emitBlocks(module: WasmModule, target: Target, layout: 'rows' | 'column
   })
 }
 
-/** c += the other parts of K, in order. A unit is a vector of the n numbers. */
+/** The sum of the parts of K, in order. A unit is a vector of the n numbers. */
 function emitSumParts(module: WasmModule): void {
-  module.function('gemmSumParts', { n: 'i32', c: 'i32', partial: 'i32', partStep: 'i32', others: 'i32', begin: 'i32', end: 'i32', thread: 'i32' }, [], (f, { n, c, partial, partStep, others, begin, end }) => {
+  const params = { n: 'i32', out: 'i32', partial: 'i32', partStep: 'i32', parts: 'i32', begin: 'i32', end: 'i32', thread: 'i32' } as const
+  module.function('gemmSumParts', params, [], (f, { n, out, partial, partStep, parts, begin, end }) => {
     const sum = f.local('v128')
     const from = f.local('i32')
     const to = f.local('i32')
     const rest = f.local('i32')
     f.for(end, { from: begin }, (vector) => {
-      f.set(to, i32.add(c, i32.shl(vector, 4)))
+      f.set(to, i32.add(out, i32.shl(vector, 4)))
       f.set(from, i32.add(partial, i32.shl(vector, 4)))
-      f.set(sum, v128.load(to))
-      f.for(others, {}, () => {
-        f.set(sum, f32x4.add(sum, v128.load(from)))
+      f.set(sum, v128.load(from))
+      f.for(parts, { from: 1 }, () => {
         f.increase(from, partStep)
+        f.set(sum, f32x4.add(sum, v128.load(from)))
       })
       f.set(rest, i32.sub(n, i32.shl(vector, 2)))
-      f.if(i32.geS(rest, 4), () => f.do(v128.store(to, sum)), () => {
-        f.if(i32.eq(rest, 1), () => f.do(v128.store1(to, sum, 0)), () => {
-          f.do(v128.store2(to, sum, 0))
-          f.if(i32.eq(rest, 3), () => f.do(v128.store1(to, sum, 2, 8)))
-        })
-      })
+      f.if(i32.geS(rest, 4), () => f.do(v128.store(to, sum)), () => storeFirst(f, to, sum, rest))
     })
   })
 }

@@ -39,6 +39,19 @@ export function exp(f: FunctionBuilder, target: Target): VectorFunction {
   }
 }
 
+/** 2ˣ⁺ᵇⁱᵃˢ for −126 <= x + bias <= 127, where nothing needs a bound; 0 where x + bias rounds to −127. */
+function power2(f: FunctionBuilder, target: Target, bias = 0): VectorFunction {
+  const magic = constant(f, 1.5 * 2 ** 23)
+  const offset = f.let(i32x4.splat((127 + bias) << 23))
+  const fraction = polynomial(f, target, [1, 0.6931471824645996, 0.24022647738456726, 0.05550331622362137, 0.009618440642952919, 0.0013399262679740787, 0.0001535305054858327])
+  return (x) => {
+    const given = f.let(x)
+    const shifted = f.let(f32x4.add(given, magic))
+    const scale = i32x4.add(i32x4.shl(shifted, 23), offset)
+    return f.let(f32x4.mul(fraction(f32x4.sub(given, f32x4.sub(shifted, magic))), scale))
+  }
+}
+
 /** ln x: with x = 2ᵉ · m, √½ <= m < √2, it is e ln 2 + ln m. */
 export function log(f: FunctionBuilder, target: Target): VectorFunction {
   const [one, half, zero, infinity, smallest, scale, ln2High, ln2Low] = [1, 0.5, 0, Infinity, 2 ** -126, 2 ** 23, 0.693359375, -2.1219444005e-4].map((c) => constant(f, c))
@@ -85,15 +98,16 @@ export function tanh(f: FunctionBuilder, target: Target): VectorFunction {
 }
 
 /**
- * The normal distribution's tail Φ(−a) for a >= 0: ½ exp(q(a)) with a polynomial q. Its absolute error is below 4e-8; beyond 12.5 it is 0.
+ * The normal distribution's tail Φ(−a) for a >= 0: ½ · 2^q(a) with a polynomial q. Its absolute error is below 4e-8. At 12.17, beyond
+ * which q would turn round, it is 0.
  */
 function normalTail(f: FunctionBuilder, target: Target): VectorFunction {
-  const e = exp(f, target)
-  const [half, end] = [0.5, 12.5].map((c) => constant(f, c))
-  const q = polynomial(f, target, [-0.797885537147522, -0.3182965815067291, -0.03639388829469681, 0.004900885745882988, -9.128137025982141e-5, -0.0001368437078781426, 3.18997772410512e-5, -3.1372351259051356e-6, 1.1013273137905344e-7])
+  const halfPower = power2(f, target, -1)
+  const end = constant(f, 12.17)
+  const q = polynomial(f, target, [-1.151105523109436, -0.45920491218566895, -0.05250528082251549, 0.007070483639836311, -0.0001316911802859977, -0.0001974237384274602, 4.6021650632610545e-5, -4.526073553279275e-6, 1.5888794280272123e-7])
   return (a) => {
     const bounded = f.let(f32x4.pmin(a, end))
-    return f.let(f32x4.mul(half, e(f32x4.mul(q(bounded), bounded))))
+    return halfPower(f32x4.mul(q(bounded), bounded))
   }
 }
 
@@ -108,13 +122,13 @@ export function normalCdf(f: FunctionBuilder, target: Target): VectorFunction {
   }
 }
 
-/** exp(−x² / 2) / √(2π) */
+/** φ(x) = exp(−x² / 2) / √(2π); 0 from 13.2 on. */
 export function normalPdf(f: FunctionBuilder, target: Target): VectorFunction {
-  const e = exp(f, target)
-  const [minusHalf, factor] = [-0.5, 1 / Math.sqrt(2 * Math.PI)].map((c) => constant(f, c))
+  const power = power2(f, target)
+  const [scale, lowest, factor] = [-0.5 * Math.LOG2E, -127, 1 / Math.sqrt(2 * Math.PI)].map((c) => constant(f, c))
   return (x) => {
     const given = f.let(x)
-    return f.let(f32x4.mul(factor, e(f32x4.mul(f32x4.mul(given, given), minusHalf))))
+    return f.let(f32x4.mul(factor, power(f32x4.pmax(f32x4.mul(f32x4.mul(given, given), scale), lowest))))
   }
 }
 

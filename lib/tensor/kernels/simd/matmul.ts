@@ -124,15 +124,16 @@ function multiply(runtime: Runtime, product: Product): void {
   const partBytes = 4 * M * N
   const run = (scratch: number) => {
     const partial = scratch + aBytes + bBytes
+    const target = parts > 1 ? partial : c
     if (aPacked) pack(runtime, 'gemmPackA', K, M, a, lda, scratch)
     if (bPacked) pack(runtime, form[1] === 'T' ? 'gemmPackTransposedB' : 'gemmPackB', K, N, b, ldb, scratch + aBytes)
     const blocks = rowBlocks * columnBlocks * parts
     runtime.run(form[0] === 'T' ? 'gemmBlocks_columns' : 'gemmBlocks_rows',
-      [M, N, K, aPacked ? scratch : a, lda, aPacked ? 1 : 0, bPacked ? scratch + aBytes : b, ldb, bPacked ? 1 : 0, c, 4 * N, bias, rowBlocks, columnBlocks, parts, partial, partBytes],
+      [M, N, K, aPacked ? scratch : a, lda, aPacked ? 1 : 0, bPacked ? scratch + aBytes : b, ldb, bPacked ? 1 : 0, target, 4 * N, bias, rowBlocks, columnBlocks, parts, partBytes],
       blocks, Math.ceil(CHUNK / Math.max((M * N * K) / blocks, 1)))
-    if (parts > 1) runtime.run('gemmSumParts', [M * N, c, partial, partBytes, parts - 1], Math.ceil((M * N) / 4), 1 << 12)
+    if (parts > 1) runtime.run('gemmSumParts', [M * N, c, partial, partBytes, parts], Math.ceil((M * N) / 4), 1 << 12)
   }
-  const bytes = aBytes + bBytes + (parts - 1) * partBytes
+  const bytes = aBytes + bBytes + (parts > 1 ? parts * partBytes : 0)
   if (bytes === 0) run(0)
   else runtime.withScratch(bytes, run)
 }

@@ -10,6 +10,8 @@ export type WasmKernel = (...args: number[]) => void
 
 export interface Runtime {
   readonly heap: Heap
+  /** The threads that help; null for none. */
+  pool: Pool | null
   /** How many threads share the work, the main one included. */
   readonly threads: number
   /**
@@ -31,14 +33,15 @@ export function createRuntime(heap: Heap, instance: WebAssembly.Instance, pool: 
   const cache = new Map<string, WasmKernel>()
   return {
     heap,
+    pool,
     get threads() {
-      return pool?.threads ?? 1
+      return this.pool?.threads ?? 1
     },
     run(name, args, count, grain) {
       let fn = cache.get(name)
       if (!fn) cache.set(name, (fn = kernel(name)))
-      if (count <= grain || !pool || pool.threads === 1) for (let begin = 0; begin < count; begin += grain) fn(...args, begin, Math.min(begin + grain, count), 0)
-      else pool.run(name, args, count, grain)
+      if (count <= grain || !this.pool) for (let begin = 0; begin < count; begin += grain) fn(...args, begin, Math.min(begin + grain, count), 0)
+      else this.pool.run(name, args, count, grain)
     },
     withScratch(bytes, use) {
       const address = heap.allocate(bytes, { beyondLimit: true })

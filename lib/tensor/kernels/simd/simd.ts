@@ -1,0 +1,61 @@
+/** The SIMD engine: all kernels in one WebAssembly module, on the heap's memory, on every core. */
+import type { Heap } from '../../heap.ts'
+import type { Kernels } from '../kernels.ts'
+import { reference } from '../reference/reference.ts'
+import { createPool, type Pool } from '../threads.ts'
+import * as attention from './attention.ts'
+import * as copy from './copy.ts'
+import * as elementwise from './elementwise.ts'
+import { emitGemm } from './gemm.ts'
+import { matmul } from './matmul.ts'
+import { createRuntime } from './runtime.ts'
+import { staged } from './staging.ts'
+import type { Target } from './target.ts'
+import { WasmModule } from './wasm.ts'
+
+export interface SimdEngine {
+  readonly kernels: Kernels
+  readonly heap: Heap
+  readonly threads: number
+  setThreads(threads: number): void
+}
+
+/** Compiles the kernels for `target` and joins them with the heap and `threads` threads. */
+export function createSimdEngine(heap: Heap, target: Target, threads: number): SimdEngine {
+  const module = new WasmModule()
+  copy.emitCopy(module)
+  elementwise.emitElementwise(module, target)
+  emitGemm(module, target)
+  attention.emitAttention(module, target)
+  const compiled = new WebAssembly.Module(module.encode({ initial: 1, maximum: heap.maximumPages, shared: heap.shared }))
+  const instance = new WebAssembly.Instance(compiled, { env: { memory: heap.memory } })
+  const runtime = createRuntime(heap, instance, null)
+  const startPool = (wanted: number): Pool | null => createPool({ heap, module: compiled, threads: wanted })
+  runtime.pool = startPool(threads)
+
+  /** Binds a kernel of a family to the runtime. */
+  const on = <A extends readonly unknown[]>(kernel: (...args: [typeof runtime, ...A]) => void) => (...args: A): void => kernel(runtime, ...args)
+  const kernels: Kernels = {
+    fill: on(copy.fill), copy: on(copy.copy),
+    unary: on(elementwise.unary), binary: on(elementwise.binary), where: on(elementwise.where),
+    reduce: reference.reduce, argReduce: reference.argReduce, cumsum: reference.cumsum,
+    softmax: reference.softmax, logSoftmax: reference.logSoftmax, softmaxBackward: reference.softmaxBackward, logSoftmaxBackward: reference.logSoftmaxBackward,
+    matmul: on(matmul),
+    layerNorm: reference.layerNorm, layerNormBackward: reference.layerNormBackward,
+    attention: on(attention.attention), attentionBackward: on(attention.attentionBackward),
+    unfold: reference.unfold, fold: reference.fold,
+    take: reference.take, putAdd: reference.putAdd, gather: reference.gather, scatterAdd: reference.scatterAdd,
+    sgd: reference.sgd, adam: reference.adam, rmsprop: reference.rmsprop,
+  }
+  return {
+    kernels: staged(kernels, reference, heap),
+    heap,
+    get threads() {
+      return runtime.threads
+    },
+    setThreads(wanted) {
+      runtime.pool?.close()
+      runtime.pool = startPool(wanted)
+    },
+  }
+}
