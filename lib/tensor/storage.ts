@@ -42,6 +42,11 @@ export class Storage {
     return this.#data ? this.#address : this.data.byteOffset
   }
 
+  /** What the numbers occupy, wherever they lie. */
+  get bytes(): number {
+    return this.#data ? this.#data.byteLength : 0
+  }
+
   /** Whether the numbers can be taken back: a graph's value or a gradient, not a parameter. */
   get isTransient(): boolean {
     return this.#block !== null && !this.#block.pinned
@@ -77,7 +82,10 @@ export interface Block {
   readonly pinned: boolean
 }
 
-const free = ({ heap, address, bytes }: Block) => heap.free(address, bytes)
+function free({ heap: from, address, bytes, pinned }: Block): void {
+  from.free(address, bytes)
+  if (!pinned) transientBytes -= bytes
+}
 
 /** Where allocations of one purpose are noted, so that they can be freed together. */
 export class Region {
@@ -93,6 +101,9 @@ let heap: Heap | null = null
 let region: Region | null = null
 let retired: Storage[] = []
 let warned = false
+/** What values that can be taken back occupy, and how much they may: twice what one backward() has released at most, and at least this. */
+let transientBytes = 0
+let budget = 256 * 2 ** 20
 
 /** Frees blocks of storages that were dropped without being released: a model that is gone, a graph without backward(). */
 const finalizers = new FinalizationRegistry<Block>(free)
@@ -132,8 +143,13 @@ export function succeed(old: Storage): Storage | null {
 
 function claim(bytes: number, pinned: boolean): Block | null {
   if (!heap || bytes === 0) return null
+  // Graphs that nobody releases would fill the heap: the garbage collector knows ordinary arrays only.
+  if (!pinned && transientBytes + bytes > budget) return null
   const address = heap.allocate(bytes)
-  if (address !== 0) return { heap, address, bytes, pinned }
+  if (address !== 0) {
+    if (!pinned) transientBytes += bytes
+    return { heap, address, bytes, pinned }
+  }
   if (!warned) console.warn(`vitgrad: the heap of ${Math.round(heap.limit / 2 ** 20)} MiB is full, so new values become ordinary arrays, which is slower. Release graphs with backward() or use noGrad(), or raise VITGRAD_HEAP_MB.`)
   warned = true
   return null
@@ -167,6 +183,7 @@ export function takeBack(storages: readonly Storage[]): void {
 export function reclaim(): void {
   const due = retired
   retired = []
+  budget = Math.max(budget, 2 * due.reduce((bytes, storage) => bytes + storage.bytes, 0))
   takeBack(due)
 }
 
@@ -184,3 +201,6 @@ function leave(storage: Storage, keep: boolean): void {
   const block = storage.vacate(keep)
   if (block) free(block)
 }
+
+/** Bytes of the heap that are in use. */
+export const heapInUse = (): number => heap?.used ?? 0

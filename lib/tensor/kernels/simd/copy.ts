@@ -274,3 +274,17 @@ export function withDense<T>(runtime: Runtime, x: NDArray, use: (dense: NDArray)
     return use(dense)
   })
 }
+
+/** Lends x as rows along its last dimension, `stride` bytes apart: x itself where its rows lie so, else a dense copy. */
+export function withRows<T>(runtime: Runtime, x: NDArray, use: (address: number, stride: number) => T): T {
+  const n = x.ndim === 0 ? 1 : x.shape[x.ndim - 1]
+  if (n !== 1 && x.strides[x.ndim - 1] !== 1) return withDense(runtime, x, (dense) => use(dense.pointer, 4 * n))
+  let [stride, covered] = [0, 1]
+  for (let d = x.ndim - 2; d >= 0; d--) {
+    if (x.shape[d] === 1) continue
+    if (covered === 1) stride = x.strides[d]
+    else if (x.strides[d] !== covered * stride) return withDense(runtime, x, (dense) => use(dense.pointer, 4 * n))
+    covered *= x.shape[d]
+  }
+  return use(x.pointer, 4 * stride)
+}

@@ -43,6 +43,7 @@ interface Parts extends SmallProducts {
   /** The product with all strides free, A in rows or in columns. */
   readonly rows: WasmFunction
   readonly columns: WasmFunction
+  readonly packA: WasmFunction
 }
 
 const emitted = new WeakMap<WasmModule, Parts>()
@@ -61,9 +62,9 @@ function emitParts(module: WasmModule, target: Target): Parts {
   const columns = emitProduct(module, target, 'columns')
   const pack = emitPackColumns(module, tile.width)
   emitPackRows(module, 'gemmPackB', tile.width)
-  emitPackRows(module, 'gemmPackA', tile.height)
+  const packA = emitPackRows(module, 'gemmPackA', tile.height)
   const small = (form: Form) => emitSmall(module, target, form, form[0] === 'N' ? rows : columns, form[1] === 'N' ? null : pack)
-  const parts = { rows, columns, NN: small('NN'), NT: small('NT'), TN: small('TN'), TT: small('TT') }
+  const parts = { rows, columns, packA, NN: small('NN'), NT: small('NT'), TN: small('TN'), TT: small('TT') }
   emitted.set(module, parts)
   return parts
 }
@@ -72,8 +73,8 @@ function emitParts(module: WasmModule, target: Target): Parts {
 export function emitGemm(module: WasmModule, target: Target): void {
   const parts = emitParts(module, target)
   for (const form of ['NN', 'NT', 'TN', 'TT'] as const) emitBatch(module, form, parts[form])
-  emitBlocks(module, target, 'rows', parts.rows)
-  emitBlocks(module, target, 'columns', parts.columns)
+  emitBlocks(module, target, 'rows', parts)
+  emitBlocks(module, target, 'columns', parts)
   emitSumParts(module)
 }
 
@@ -96,9 +97,9 @@ function emitProduct(module: WasmModule, target: Target, layout: 'rows' | 'colum
     const startAt = f.let(start)
     const aAt = Array.from({ length: layout === 'rows' ? rows : 1 }, () => f.local('i32'))
     const cAt = Array.from({ length: rows }, () => f.local('i32'))
-    const sums = Array.from({ length: rows }, () => Array.from({ length: vectors }, () => f.local('v128')))
-    const bs = Array.from({ length: vectors }, () => f.local('v128'))
-    const spread = f.local('v128')
+    let sums: Local<'v128'>[][]
+    let bs: Local<'v128'>[]
+    let spread: Local<'v128'>
 
     /** One k: C's tile += column of A · row of B. */
     const step = (width: number, u: number) => {
@@ -138,14 +139,11 @@ function emitProduct(module: WasmModule, target: Target, layout: 'rows' | 'colum
     const eachRow = (act: (r: number) => void) => {
       for (let r = rows - 1; r >= 0; r--) act(r)
     }
-    /** Stores columns up to the edge: `rest` of them, more than `least`. */
-    const store = (width: number, least: number) => {
-      for (let q = 0; q < width; q++) {
-        const whole = () => eachRow((r) => f.do(v128.store(cAt[r], sums[r][q], 16 * q)))
-        if (4 * q + 4 <= least + 1) whole()
-        else f.if(i32.geS(rest, 4 * q + 4), whole, () => f.if(i32.gtS(rest, 4 * q), () => storeLanes(q)))
-      }
-    }
+    /** Stores the tile up to the edge. Vectors of a row are stored one after the other, for compilers that fuse pairs of them. */
+    const store = (width: number) => f.if(i32.geS(rest, 4 * width), () => eachRow((r) => f.do(...sums[r].map((sum, q) => v128.store(cAt[r], sum, 16 * q)))), () => {
+      for (let q = 0; q < width; q++)
+        f.if(i32.geS(rest, 4 * q + 4), () => eachRow((r) => f.do(v128.store(cAt[r], sums[r][q], 16 * q))), () => f.if(i32.gtS(rest, 4 * q), () => storeLanes(q)))
+    })
     const storeLanes = (q: number) => {
       const pair = (r: number) => f.do(v128.store2(cAt[r], sums[r][q], 0, 16 * q))
       const single = (r: number, lane: number) => f.do(v128.store1(cAt[r], sums[r][q], lane, 16 * q + 4 * lane))
@@ -156,7 +154,10 @@ function emitProduct(module: WasmModule, target: Target, layout: 'rows' | 'colum
     }
 
     /** All rows of a panel of C that is `width` vectors wide. */
-    const panel = (width: number, least: number) => f.for(M, { step: rows }, (i) => {
+    const panel = (width: number) => f.for(M, { step: rows }, (i) => {
+      sums = Array.from({ length: rows }, () => Array.from({ length: width }, () => f.local('v128')))
+      bs = Array.from({ length: width }, () => f.local('v128'))
+      spread = f.local('v128')
       pointAtRows(i)
       if (layout === 'columns') f.set(aAt[0], i32.add(a, i32.mul(i32.divU(i, rows), aPanel)))
       f.set(bAt, b)
@@ -167,17 +168,17 @@ function emitProduct(module: WasmModule, target: Target, layout: 'rows' | 'colum
         f.increase(k, unroll)
         f.if(k, () => f.doWhile(() => steps(width, 1), () => k))
       }
-      store(width, least)
+      store(width)
     })
     /** The last panel may need only a part of the tile's width. */
     const narrowest = (width: number): void => {
       const half = width >> 1
-      if (half === 0) panel(width, 0)
-      else f.if(i32.gtS(rest, 4 * half), () => panel(width, 4 * half), () => narrowest(half))
+      if (half === 0) panel(width)
+      else f.if(i32.gtS(rest, 4 * half), () => panel(width), () => narrowest(half))
     }
     f.set(rest, N)
     f.if(i32.gtS(rest, 0), () => f.doWhile(() => {
-      f.if(i32.geS(rest, 4 * vectors), () => panel(vectors, 4 * vectors - 1), () => narrowest(vectors))
+      narrowest(vectors)
       f.increase(b, bPanel)
       f.increase(c, 16 * vectors)
       f.increase(startAt, 16 * vectors)
@@ -189,18 +190,27 @@ function emitProduct(module: WasmModule, target: Target, layout: 'rows' | 'colum
 const PACK_PARAMS = { K: 'i32', N: 'i32', from: 'i32', step: 'i32', to: 'i32', begin: 'i32', end: 'i32', thread: 'i32' } as const
 
 /** Packs a matrix (K, N) whose rows lie `step` apart into panels of `width` columns: to[panel][k][column]. A unit is a strip. */
-function emitPackRows(module: WasmModule, name: string, width: number): void {
+function emitPackRows(module: WasmModule, name: string, width: number): WasmFunction {
   // A width of 6 is copied as two vectors that overlap.
   const pieces = [...Array.from({ length: width >> 2 }, (_, q) => 4 * q), ...(width % 4 ? [width - 4] : [])]
-  module.function(name, PACK_PARAMS, [], (f, { K, N, from, step, to, begin, end }) => {
+  return module.function(name, PACK_PARAMS, [], (f, { K, N, from, step, to, begin, end }) => {
     const source = f.local('i32')
-    const packed = f.let(i32.add(to, i32.mul(i32.mul(begin, K), 4 * STRIP)))
-    f.for(stripsEnd(f, N, end), { from: i32.mul(begin, STRIP), step: width }, (column) => {
-      f.set(source, i32.add(from, i32.shl(column, 2)))
-      f.for(K, {}, () => {
-        for (const at of pieces) f.do(v128.store(packed, v128.load(source, 4 * at), 4 * at))
-        f.increase(source, step)
-        f.increase(packed, 4 * width)
+    const packed = f.local('i32')
+    const rows = f.local('i32')
+    const first = f.let(i32.mul(begin, STRIP))
+    const columns = stripsEnd(f, N, end)
+    // A few rows at a time, as each may lie on a page of its own.
+    f.for(K, { step: 64 }, (k) => {
+      f.set(rows, i32.sub(K, k))
+      f.set(rows, i32.select(rows, 64, i32.ltS(rows, 64)))
+      f.for(columns, { from: first, step: width }, (column) => {
+        f.set(source, i32.add(i32.add(from, i32.shl(column, 2)), i32.mul(k, step)))
+        f.set(packed, i32.add(i32.add(to, i32.mul(k, 4 * width)), i32.mul(i32.shl(column, 2), K)))
+        f.for(rows, {}, () => {
+          for (const at of pieces) f.do(v128.store(packed, v128.load(source, 4 * at), 4 * at))
+          f.increase(source, step)
+          f.increase(packed, 4 * width)
+        })
       })
     })
   })
@@ -289,24 +299,24 @@ function emitBatch(module: WasmModule, form: Form, small: WasmFunction): void {
 
 /**
  * A large product, cut into parts of K, and each part into blocks of columns and of rows. A unit is a block. Part p goes
- * to c + p · `partStep`, for `gemmSumParts` to add. A packed operand lies in panels, whatever its ld.
+ * to c + p · `partStep`, for `gemmSumParts` to add. Where there is scratch memory, columns of A are packed into
+ * the thread's own.
  */
-function emitBlocks(module: WasmModule, target: Target, layout: 'rows' | 'columns', product: WasmFunction): void {
+function emitBlocks(module: WasmModule, target: Target, layout: 'rows' | 'columns', { [layout]: product, packA }: Parts): void {
   const height = target.tile.rows
   const width = 4 * target.tile.vectors
   const params = {
-    M: 'i32', N: 'i32', K: 'i32', a: 'i32', lda: 'i32', aPacked: 'i32', b: 'i32', ldb: 'i32', bPacked: 'i32', c: 'i32', ldc: 'i32', bias: 'i32',
-    rowBlocks: 'i32', columnBlocks: 'i32', parts: 'i32', partStep: 'i32', begin: 'i32', end: 'i32', thread: 'i32',
+    M: 'i32', N: 'i32', K: 'i32', a: 'i32', lda: 'i32', b: 'i32', ldb: 'i32', bPacked: 'i32', c: 'i32', ldc: 'i32', bias: 'i32',
+    rowBlocks: 'i32', columnBlocks: 'i32', parts: 'i32', partStep: 'i32', scratch: 'i32', threadScratch: 'i32', begin: 'i32', end: 'i32', thread: 'i32',
   } as const
   module.function(`gemmBlocks_${layout}`, params, [], (f, p) => {
-    const { M, N, K, a, b, c, ldc, bias, rowBlocks, columnBlocks, parts, partStep, begin, end } = p
-    const aStep = f.let(i32.select(4 * height, p.lda, p.aPacked))
-    const aPanel = f.let(i32.mul(4 * height, i32.select(K, 1, p.aPacked)))
+    const { M, N, K, a, lda, b, c, ldc, bias, rowBlocks, columnBlocks, parts, partStep, scratch, begin, end } = p
+    const own = f.let(i32.add(scratch, i32.mul(p.thread, p.threadScratch)))
     const bStep = f.let(i32.select(4 * width, p.ldb, p.bPacked))
     const bPanel = f.let(i32.mul(4 * width, i32.select(K, 1, p.bPacked)))
     const rowTiles = f.let(ceilDivide(M, height))
     const panels = f.let(ceilDivide(N, width))
-    const [part, index, row, rowEnd, column, columnEnd, k, kEnd, length, blocks, aAt, bAt, cAt, start] = Array.from({ length: 14 }, () => f.local('i32'))
+    const [part, index, row, rowEnd, column, columnEnd, k, kEnd, length, blocks, aAt, aK, bAt, cAt, start] = Array.from({ length: 15 }, () => f.local('i32'))
     /** Where share `i` of `count` begins when n tiles are dealt out evenly. */
     const share = (i: Arg<'i32'>, count: Local<'i32'>, n: Local<'i32'>) => i32.divU(i32.mul(i, n), count)
     const next = i32.add(index, 1)
@@ -314,8 +324,8 @@ function emitBlocks(module: WasmModule, target: Target, layout: 'rows' | 'column
     f.for(end, { from: begin }, (unit) => {
       f.set(index, i32.remU(unit, rowBlocks))
       f.set(row, share(index, rowBlocks, rowTiles))
-      f.set(aAt, i32.add(a, i32.mul(row, layout === 'rows' ? i32.mul(aStep, height) : aPanel)))
       f.set(row, i32.mul(row, height))
+      f.set(aAt, i32.add(a, i32.mul(row, layout === 'rows' ? lda : 4)))
       f.set(rowEnd, i32.mul(share(next, rowBlocks, rowTiles), height))
       f.set(rowEnd, minimum(rowEnd, M))
 
@@ -339,8 +349,14 @@ function emitBlocks(module: WasmModule, target: Target, layout: 'rows' | 'column
       f.set(blocks, i32.add(blocks, i32.eqz(blocks)))
       f.doWhile(() => {
         f.set(length, i32.divU(i32.sub(i32.add(i32.sub(kEnd, k), blocks), 1), blocks))
-        f.call(product, i32.sub(rowEnd, row), i32.sub(columnEnd, column), length,
-          i32.add(aAt, i32.mul(k, layout === 'rows' ? 4 : aStep)), aStep, aPanel, i32.add(bAt, i32.mul(k, bStep)), bStep, bPanel, cAt, ldc, start)
+        f.set(aK, i32.add(aAt, i32.mul(k, layout === 'rows' ? 4 : lda)))
+        const multiply = (from: Local<'i32'>, aStep: Arg<'i32'>, aPanel: Arg<'i32'>) =>
+          f.call(product, i32.sub(rowEnd, row), i32.sub(columnEnd, column), length, from, aStep, aPanel, i32.add(bAt, i32.mul(k, bStep)), bStep, bPanel, cAt, ldc, start)
+        if (layout === 'rows') multiply(aK, lda, 0)
+        else f.if(scratch, () => {
+          f.call(packA, length, i32.sub(rowEnd, row), aK, lda, own, 0, ceilDivide(i32.sub(rowEnd, row), STRIP), 0)
+          multiply(own, 4 * height, i32.mul(length, 4 * height))
+        }, () => multiply(aK, lda, 4 * height))
         f.set(start, ACCUMULATE)
         f.increase(k, length)
         f.increase(blocks, -1)

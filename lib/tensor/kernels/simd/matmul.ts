@@ -33,6 +33,9 @@ const CHUNK = 1 << 20
 const LARGE = 1 << 24
 /** Up to so many numbers B stays in the second-level cache as it is, and packing costs more than it gives. */
 const PACKED_FROM = 1 << 16
+const PACKT = +(globalThis.process?.env.PACKT ?? (1 << 12))
+/** A packed block of columns of A: up to 192 rows, and as much again as rounding to tiles may add, by 256. */
+const A_BLOCK_BYTES = 4 * 256 * 240
 
 export function matmul(runtime: Runtime, out: NDArray, a: NDArray, b: NDArray, bias: NDArray | null): void {
   if (out.numel === 0) return
@@ -116,35 +119,29 @@ function multiplyBatch(runtime: Runtime, product: Product, batches: readonly Bat
 
 function multiply(runtime: Runtime, product: Product): void {
   const { form, M, N, K, a, lda, b, ldb, c, bias } = product
-  const aPacked = form[0] === 'T' && packsA(product)
-  const bPacked = form[1] === 'T' || (N * K > PACKED_FROM && M >= STRIP)
   const { rowBlocks, columnBlocks, parts } = cut(product)
-  const aBytes = aPacked ? packedBytes(M, K) : 0
-  const bBytes = bPacked ? packedBytes(N, K) : 0
+  const packsA = form[0] === 'T' && N >= 32
+  const packsB = form[1] === 'T' || (M >= 32 && N * K > (form[0] === 'T' ? PACKT : PACKED_FROM))
+  const aBytes = packsA ? A_BLOCK_BYTES : 0
+  const bBytes = packsB ? packedBytes(N, K) : 0
   const partBytes = 4 * M * N
   const run = (scratch: number) => {
-    const partial = scratch + aBytes + bBytes
-    const target = parts > 1 ? partial : c
-    if (aPacked) pack(runtime, 'gemmPackA', K, M, a, lda, scratch)
-    if (bPacked) pack(runtime, form[1] === 'T' ? 'gemmPackTransposedB' : 'gemmPackB', K, N, b, ldb, scratch + aBytes)
+    const packed = scratch + runtime.threads * aBytes
+    const partial = packed + bBytes
+    if (packsB) pack(runtime, form[1] === 'T' ? 'gemmPackTransposedB' : 'gemmPackB', K, N, b, ldb, packed)
     const blocks = rowBlocks * columnBlocks * parts
     runtime.run(form[0] === 'T' ? 'gemmBlocks_columns' : 'gemmBlocks_rows',
-      [M, N, K, aPacked ? scratch : a, lda, aPacked ? 1 : 0, bPacked ? scratch + aBytes : b, ldb, bPacked ? 1 : 0, target, 4 * N, bias, rowBlocks, columnBlocks, parts, partBytes],
+      [M, N, K, a, lda, packsB ? packed : b, ldb, packsB ? 1 : 0, parts > 1 ? partial : c, 4 * N, bias, rowBlocks, columnBlocks, parts, partBytes, packsA ? scratch : 0, aBytes],
       blocks, Math.ceil(CHUNK / Math.max((M * N * K) / blocks, 1)))
     if (parts > 1) runtime.run('gemmSumParts', [M * N, c, partial, partBytes, parts], Math.ceil((M * N) / 4), 1 << 12)
   }
-  const bytes = aBytes + bBytes + (parts > 1 ? parts * partBytes : 0)
+  const bytes = runtime.threads * aBytes + bBytes + (parts > 1 ? parts * partBytes : 0)
   if (bytes === 0) run(0)
   else runtime.withScratch(bytes, run)
 }
 
 function pack(runtime: Runtime, kernel: string, K: number, columns: number, from: number, step: number, to: number): void {
   runtime.run(kernel, [K, columns, from, step, to], Math.ceil(columns / STRIP), Math.ceil((1 << 16) / (STRIP * Math.max(K, 1))))
-}
-
-/** Columns of Aᵀ are read in place unless their rows lie so far apart that each takes a page of its own. */
-function packsA({ M, N, K, lda }: Product): boolean {
-  return lda >= 1024 && N >= 128 && M * K > PACKED_FROM
 }
 
 /** How many blocks of rows and columns, and parts of K. They depend on the shape alone. */

@@ -7,8 +7,11 @@ import * as attention from './attention.ts'
 import * as copy from './copy.ts'
 import * as elementwise from './elementwise.ts'
 import { emitGemm } from './gemm.ts'
+import * as layerNorm from './layer-norm.ts'
 import { matmul } from './matmul.ts'
+import * as reduce from './reduce.ts'
 import { createRuntime } from './runtime.ts'
+import * as softmax from './softmax.ts'
 import { staged } from './staging.ts'
 import type { Target } from './target.ts'
 import { WasmModule } from './wasm.ts'
@@ -25,7 +28,10 @@ export function createSimdEngine(heap: Heap, target: Target, threads: number): S
   const module = new WasmModule()
   copy.emitCopy(module)
   elementwise.emitElementwise(module, target)
+  reduce.emitReduce(module)
+  softmax.emitSoftmax(module, target)
   emitGemm(module, target)
+  layerNorm.emitLayerNorm(module, target)
   attention.emitAttention(module, target)
   const compiled = new WebAssembly.Module(module.encode({ initial: 1, maximum: heap.maximumPages, shared: heap.shared }))
   const instance = new WebAssembly.Instance(compiled, { env: { memory: heap.memory } })
@@ -38,10 +44,10 @@ export function createSimdEngine(heap: Heap, target: Target, threads: number): S
   const kernels: Kernels = {
     fill: on(copy.fill), copy: on(copy.copy),
     unary: on(elementwise.unary), binary: on(elementwise.binary), where: on(elementwise.where),
-    reduce: reference.reduce, argReduce: reference.argReduce, cumsum: reference.cumsum,
-    softmax: reference.softmax, logSoftmax: reference.logSoftmax, softmaxBackward: reference.softmaxBackward, logSoftmaxBackward: reference.logSoftmaxBackward,
+    reduce: on(reduce.reduce), argReduce: on(reduce.argReduce), cumsum: on(reduce.cumsum),
+    softmax: on(softmax.softmax), logSoftmax: on(softmax.logSoftmax), softmaxBackward: on(softmax.softmaxBackward), logSoftmaxBackward: on(softmax.logSoftmaxBackward),
     matmul: on(matmul),
-    layerNorm: reference.layerNorm, layerNormBackward: reference.layerNormBackward,
+    layerNorm: on(layerNorm.layerNorm), layerNormBackward: on(layerNorm.layerNormBackward),
     attention: on(attention.attention), attentionBackward: on(attention.attentionBackward),
     unfold: reference.unfold, fold: reference.fold,
     take: reference.take, putAdd: reference.putAdd, gather: reference.gather, scatterAdd: reference.scatterAdd,

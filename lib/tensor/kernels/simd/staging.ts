@@ -7,7 +7,7 @@ import type { Kernels } from '../kernels.ts'
 /** How many of a kernel's first arrays it writes. */
 const OUTPUTS: Partial<Record<keyof Kernels, number>> = { layerNorm: 3, layerNormBackward: 3, attention: 2, attentionBackward: 3 }
 
-/** Kernels that only move numbers: where nothing lies on the heap, moving them there and back would be all the work. */
+/** Kernels that only move numbers: for dense ordinary arrays, moving them to the heap and back would be all the work. */
 const MOVES: ReadonlySet<keyof Kernels> = new Set(['fill', 'copy', 'take', 'gather'])
 
 type AnyKernel = (...args: readonly unknown[]) => void
@@ -19,7 +19,7 @@ export function staged(kernels: Kernels, elsewhere: Kernels, heap: Heap): Kernel
     const outputs = OUTPUTS[name] ?? 1
     return (...args) => {
       if (args.every(isReady)) return kernel(...args)
-      if (MOVES.has(name) && !args.some((arg) => arg instanceof NDArray && arg.pointer !== 0)) return (elsewhere[name] as AnyKernel)(...args)
+      if (MOVES.has(name) && args.every((arg) => !(arg instanceof NDArray) || (arg.pointer === 0 && arg.isContiguous))) return (elsewhere[name] as AnyKernel)(...args)
       const stage = new Stage(heap)
       try {
         let arrays = 0
