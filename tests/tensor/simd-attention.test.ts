@@ -4,7 +4,10 @@ import { attention as attentionTwin, attentionBackward as attentionBackwardTwin 
 import { attention, attentionBackward, emitAttention } from '../../lib/tensor/kernels/simd/attention.ts'
 import { emitCopy } from '../../lib/tensor/kernels/simd/copy.ts'
 import type { NDArray } from '../../lib/tensor/ndarray.ts'
-import { assertClose, engines, numbers } from './simd-engines.ts'
+import { assertClose, engines, numbers, useDefault, useReference } from './simd-engines.ts'
+
+test.before.each(useReference)
+test.after.each(useDefault)
 
 const engineList = engines((module, target) => {
   emitCopy(module)

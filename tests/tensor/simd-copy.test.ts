@@ -5,7 +5,10 @@ import * as reference from '../../lib/tensor/kernels/reference/elementwise.ts'
 import { accumulate, copy, emitCopy, fill, withDense } from '../../lib/tensor/kernels/simd/copy.ts'
 import { NDArray } from '../../lib/tensor/ndarray.ts'
 import { numelOf } from '../../lib/tensor/shape.ts'
-import { engines, numbers, surroundings, type Engine } from './simd-engines.ts'
+import { engines, numbers, surroundings, type Engine, useDefault, useReference } from './simd-engines.ts'
+
+test.before.each(useReference)
+test.after.each(useDefault)
 
 const [engine] = engines(emitCopy)
 

@@ -1,6 +1,8 @@
 /** Lets one test feed a SIMD kernel and its reference twin. */
 import v8 from 'node:v8'
 import { Heap } from '../../lib/tensor/heap.ts'
+import { useKernels } from '../../lib/tensor/kernels/active.ts'
+import { reference } from '../../lib/tensor/kernels/reference/reference.ts'
 import { createRuntime, type Runtime } from '../../lib/tensor/kernels/simd/runtime.ts'
 import type { Target } from '../../lib/tensor/kernels/simd/target.ts'
 import { WasmModule } from '../../lib/tensor/kernels/simd/wasm.ts'
@@ -10,6 +12,10 @@ import { Storage } from '../../lib/tensor/storage.ts'
 
 /** A module of nothing but a relaxed multiply-add. */
 const probe = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 0x60, 0, 1, 0x7b, 3, 2, 1, 0, 10, 19, 1, 17, 0, 0x41, 0, 0xfd, 15, 0x41, 0, 0xfd, 15, 0x41, 0, 0xfd, 15, 0xfd, 0x85, 2, 0x0b)
+
+/** The reference twins move numbers with the kernels in use, which must not be those of another heap. */
+export const useReference = (): void => useKernels(reference)
+export const useDefault = (): void => useKernels(null)
 
 export interface Engine {
   readonly name: string

@@ -6,7 +6,10 @@ import { emitCopy } from '../../lib/tensor/kernels/simd/copy.ts'
 import { emitLayerNorm, layerNorm, layerNormBackward } from '../../lib/tensor/kernels/simd/layer-norm.ts'
 import { emitReduce } from '../../lib/tensor/kernels/simd/reduce.ts'
 import { NDArray } from '../../lib/tensor/ndarray.ts'
-import { assertClose, engines, numbers, surroundings } from './simd-engines.ts'
+import { assertClose, engines, numbers, surroundings, useDefault, useReference } from './simd-engines.ts'
+
+test.before.each(useReference)
+test.after.each(useDefault)
 
 const all = engines((module, target) => {
   emitCopy(module)
@@ -36,13 +39,15 @@ for (const { name, runtime, array, random } of all) {
     layerNorm(runtime, y, mean, rstd, x, null, null, 1e-5)
     const truth = [NDArray.empty(x.shape), NDArray.empty([n]), NDArray.empty([n])] as const
     reference.layerNormBackward(...truth, grad, x, mean, rstd, weight, 1e-5)
+    // A rounding of the mean counts rstd² times in dx, which is large where a row's few numbers happen to lie close together.
+    const sensitivity = Math.max(10, ...numbers(rstd).map((scale) => scale ** 2))
     for (const wanted of [[true, true], [true, false], [false, true], [false, false]]) {
       const dx = blank(x.shape, 1)
       const [dweight, dbias] = wanted.map((want) => (want ? blank([n], 2) : null))
       layerNormBackward(runtime, dx, dweight, dbias, grad, x, mean, rstd, weight)
       ;[dx, dweight, dbias].forEach((out, i) => {
         if (!out) return
-        assertClose(numbers(out), numbers(truth[i]), { relative: 4e-6, absolute: i === 0 ? 1e-5 : 1e-6 * rows + 1e-5 }, `${['dx', 'dweight', 'dbias'][i]} of ${what}`)
+        assertClose(numbers(out), numbers(truth[i]), { relative: 4e-6, absolute: i === 0 ? 1e-6 * sensitivity : 1e-6 * rows + 1e-5 }, `${['dx', 'dweight', 'dbias'][i]} of ${what}`)
         assert.ok(surroundings(out).every(Number.isNaN), `${what} wrote outside of output ${i}`)
       })
     }

@@ -6,7 +6,10 @@ import * as reference from '../../lib/tensor/kernels/reference/reduce.ts'
 import { emitCopy } from '../../lib/tensor/kernels/simd/copy.ts'
 import { argReduce, cumsum, emitReduce, reduce } from '../../lib/tensor/kernels/simd/reduce.ts'
 import { NDArray } from '../../lib/tensor/ndarray.ts'
-import { assertClose, engines, numbers, surroundings } from './simd-engines.ts'
+import { assertClose, engines, numbers, surroundings, useDefault, useReference } from './simd-engines.ts'
+
+test.before.each(useReference)
+test.after.each(useDefault)
 
 const [{ runtime, array, random }] = engines((module) => {
   emitCopy(module)

@@ -5,7 +5,10 @@ import * as reference from '../../lib/tensor/kernels/reference/softmax.ts'
 import { emitCopy } from '../../lib/tensor/kernels/simd/copy.ts'
 import { emitSoftmax, logSoftmax, logSoftmaxBackward, softmax, softmaxBackward } from '../../lib/tensor/kernels/simd/softmax.ts'
 import { NDArray } from '../../lib/tensor/ndarray.ts'
-import { assertClose, engines, numbers, surroundings } from './simd-engines.ts'
+import { assertClose, engines, numbers, surroundings, useDefault, useReference } from './simd-engines.ts'
+
+test.before.each(useReference)
+test.after.each(useDefault)
 
 const all = engines((module, target) => {
   emitCopy(module)

@@ -15,12 +15,15 @@ interface Normalization {
 /** x as rows of the numbers that are normalised together. */
 const rows = (x: NDArray, shape: Shape) => x.reshape([x.numel / Math.max(numelOf(shape), 1), numelOf(shape)])
 
+/** Weight or bias as one row. */
+const row = (x: NDArray | null) => x && x.reshape([x.numel])
+
 export const layerNorm = defineOp('native_layer_norm', {
   forward(ctx, [x, weight, bias]: [x: NDArray, weight: NDArray | null, bias: NDArray | null], { shape, eps }: Normalization) {
     const y = NDArray.empty(x.shape)
     const mean = NDArray.empty([x.numel / Math.max(numelOf(shape), 1)])
     const rstd = NDArray.empty(mean.shape)
-    kernels().layerNorm(rows(y, shape), mean, rstd, rows(x, shape), weight, bias, eps)
+    kernels().layerNorm(rows(y, shape), mean, rstd, rows(x, shape), row(weight), row(bias), eps)
     ctx.save(x, mean, rstd, ...(weight ? [weight] : []))
     return y
   },
@@ -37,7 +40,7 @@ export const layerNormBackward = defineOp('native_layer_norm_backward', {
     const dx = NDArray.empty(x.shape)
     const dweight = NDArray.empty(shape)
     const dbias = NDArray.empty(shape)
-    kernels().layerNormBackward(rows(dx, shape), dweight, dbias, rows(grad, shape), rows(x, shape), mean, rstd, weight, eps)
+    kernels().layerNormBackward(rows(dx, shape), row(dweight), row(dbias), rows(grad, shape), rows(x, shape), mean, rstd, row(weight), eps)
     return [dx, dweight, dbias]
   },
   backward({ saved }, seconds, { shape, eps }) {

@@ -13,8 +13,8 @@ import { f32x4, FunctionBuilder, i32, v128, type Arg, type Expr, type Local, typ
 export const ZEROS = 0
 export const ACCUMULATE = 1
 
-/** The inner size is cut into blocks of about this length, so that a panel of B stays in the first-level cache. */
-const K_BLOCK = 256
+/** The inner size is cut into blocks of at most this length, so that a panel of B stays in the first-level cache. */
+export const K_BLOCK = 256
 
 /** Products of matrices too small to be cut up, on raw addresses. The letters tell which operand is transposed. */
 export interface SmallProducts {
@@ -317,8 +317,11 @@ function emitBlocks(module: WasmModule, target: Target, layout: 'rows' | 'column
     const rowTiles = f.let(ceilDivide(M, height))
     const panels = f.let(ceilDivide(N, width))
     const [part, index, row, rowEnd, column, columnEnd, k, kEnd, length, blocks, aAt, aK, bAt, cAt, start] = Array.from({ length: 15 }, () => f.local('i32'))
-    /** Where share `i` of `count` begins when n tiles are dealt out evenly. */
-    const share = (i: Arg<'i32'>, count: Local<'i32'>, n: Local<'i32'>) => i32.divU(i32.mul(i, n), count)
+    /** Where share `i` of `count` begins when n is dealt out evenly: the first n % count shares get one more. */
+    const share = (i: Expr<'i32'>, count: Local<'i32'>, n: Local<'i32'>) => {
+      const rest = f.let(i32.remU(n, count))
+      return i32.add(i32.mul(i, i32.divU(n, count)), i32.select(i, rest, i32.ltU(i, rest)))
+    }
     const next = i32.add(index, 1)
 
     f.for(end, { from: begin }, (unit) => {

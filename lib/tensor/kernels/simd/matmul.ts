@@ -2,7 +2,7 @@
 import { NDArray } from '../../ndarray.ts'
 import { Storage } from '../../storage.ts'
 import { copy } from './copy.ts'
-import { packedBytes, STRIP, type Form } from './gemm.ts'
+import { K_BLOCK, packedBytes, STRIP, type Form } from './gemm.ts'
 import type { Runtime } from './runtime.ts'
 
 /** A product of two matrices in memory, addresses and leading dimensions in bytes. C and the bias are dense. */
@@ -33,41 +33,49 @@ const CHUNK = 1 << 20
 const LARGE = 1 << 24
 /** Up to so many numbers B stays in the second-level cache as it is, and packing costs more than it gives. */
 const PACKED_FROM = 1 << 16
-const PACKT = +(globalThis.process?.env.PACKT ?? (1 << 12))
-/** A packed block of columns of A: up to 192 rows, and as much again as rounding to tiles may add, by 256. */
-const A_BLOCK_BYTES = 4 * 256 * 240
+/** Results of up to so many numbers may be kept in several partial sums. */
+const SMALL_RESULT = 1 << 14
+/** The most rows of a block, so that the part of A that is used again for every panel of B stays in the second-level cache. */
+const MOST_ROWS = 192
+/** The fewest rows and columns of a block. */
+const FEWEST = 48
+/** A packed block of A, with the few rows more that dealing out whole tiles may give it. */
+const A_BLOCK_BYTES = packedBytes(MOST_ROWS + STRIP, K_BLOCK)
 
 export function matmul(runtime: Runtime, out: NDArray, a: NDArray, b: NDArray, bias: NDArray | null): void {
   if (out.numel === 0) return
   if (!hasUnitStride(a)) return withDense(runtime, a, (dense) => matmul(runtime, out, dense, b, bias))
   if (!hasUnitStride(b)) return withDense(runtime, b, (dense) => matmul(runtime, out, a, dense, bias))
   if (bias && bias.strides[0] !== 1 && bias.numel > 1) return withDense(runtime, bias, (dense) => matmul(runtime, out, a, b, dense))
-  const [M, N] = out.shape.slice(-2)
-  const A = lay(a)
-  const B = lay(b)
+  const transposedA = isTransposed(a)
+  const transposedB = isTransposed(b)
   const product: Product = {
-    form: `${A.transposed ? 'T' : 'N'}${B.transposed ? 'T' : 'N'}`,
-    M, N, K: a.shape[a.ndim - 1],
-    a: a.pointer, lda: A.step, b: b.pointer, ldb: B.step, c: out.pointer, bias: bias ? bias.pointer : 0,
+    form: transposedA ? (transposedB ? 'TT' : 'TN') : transposedB ? 'NT' : 'NN',
+    M: out.shape[out.ndim - 2],
+    N: out.shape[out.ndim - 1],
+    K: a.shape[a.ndim - 1],
+    a: a.pointer,
+    lda: 4 * a.strides[transposedA ? a.ndim - 1 : a.ndim - 2],
+    b: b.pointer,
+    ldb: 4 * b.strides[transposedB ? b.ndim - 1 : b.ndim - 2],
+    c: out.pointer,
+    bias: bias ? bias.pointer : 0,
   }
+  if (out.ndim === 2) return multiply(runtime, product)
   const batches = mergeBatches(a, b)
   const folded = foldIntoRows(product, batches.at(-1))
   if (folded) multiplyBatch(runtime, folded, batches.slice(0, -1))
   else multiplyBatch(runtime, product, batches)
 }
 
-/** Whether rows or columns of the matrices are dense. */
+/** Whether numbers lie one after the other along the rows or along the columns. */
 function hasUnitStride(x: NDArray): boolean {
-  const [rows, columns] = x.shape.slice(-2)
-  const [rowStride, columnStride] = x.strides.slice(-2)
-  return columnStride === 1 || rowStride === 1 || columns === 1 || rows === 1
+  return !isTransposed(x) || x.strides[x.ndim - 2] === 1 || x.shape[x.ndim - 2] === 1
 }
 
-/** How the matrices lie: their dense direction is along the rows, or, transposed, along the columns; the others are `step` apart. */
-function lay(x: NDArray): { transposed: boolean; step: number } {
-  const [rowStride, columnStride] = x.strides.slice(-2)
-  const transposed = !(columnStride === 1 || x.shape[x.ndim - 1] === 1)
-  return { transposed, step: 4 * (transposed ? columnStride : rowStride) }
+/** Whether it is along the columns, if at all. */
+function isTransposed(x: NDArray): boolean {
+  return x.strides[x.ndim - 1] !== 1 && x.shape[x.ndim - 1] !== 1
 }
 
 function withDense(runtime: Runtime, x: NDArray, use: (dense: NDArray) => void): void {
@@ -120,8 +128,9 @@ function multiplyBatch(runtime: Runtime, product: Product, batches: readonly Bat
 function multiply(runtime: Runtime, product: Product): void {
   const { form, M, N, K, a, lda, b, ldb, c, bias } = product
   const { rowBlocks, columnBlocks, parts } = cut(product)
+  // Packing pays where what is packed is used often enough.
   const packsA = form[0] === 'T' && N >= 32
-  const packsB = form[1] === 'T' || (M >= 32 && N * K > (form[0] === 'T' ? PACKT : PACKED_FROM))
+  const packsB = form[1] === 'T' || (M >= 32 && N * K > PACKED_FROM)
   const aBytes = packsA ? A_BLOCK_BYTES : 0
   const bBytes = packsB ? packedBytes(N, K) : 0
   const partBytes = 4 * M * N
@@ -141,15 +150,18 @@ function multiply(runtime: Runtime, product: Product): void {
 }
 
 function pack(runtime: Runtime, kernel: string, K: number, columns: number, from: number, step: number, to: number): void {
-  runtime.run(kernel, [K, columns, from, step, to], Math.ceil(columns / STRIP), Math.ceil((1 << 16) / (STRIP * Math.max(K, 1))))
+  runtime.run(kernel, [K, columns, from, step, to], Math.ceil(columns / STRIP), Math.ceil(PACKED_FROM / (STRIP * Math.max(K, 1))))
 }
 
-/** How many blocks of rows and columns, and parts of K. They depend on the shape alone. */
+/**
+ * How many blocks of rows and columns, and parts of K: about 16 pieces of work, where they are not too small, by the shape alone.
+ * A small result of a long sum, as the gradient of a weight is, is cut along K.
+ */
 function cut({ M, N, K }: Product): { rowBlocks: number; columnBlocks: number; parts: number } {
   const pieces = Math.min(16, Math.floor((M * N * K) / (2 * CHUNK)))
-  if (pieces < 2) return { rowBlocks: Math.ceil(M / 192), columnBlocks: 1, parts: 1 }
-  if (M * N <= 1 << 14 && K >= 1024) return { rowBlocks: 1, columnBlocks: 1, parts: Math.min(pieces, Math.floor(K / 256)) }
-  const rowBlocks = Math.max(Math.ceil(M / 192), Math.min(pieces, Math.ceil(M / 48)))
-  const columnBlocks = Math.min(Math.ceil(pieces / rowBlocks), Math.ceil(N / 48))
-  return { rowBlocks, columnBlocks, parts: 1 }
+  const fewest = Math.ceil(M / MOST_ROWS)
+  if (pieces < 2) return { rowBlocks: fewest, columnBlocks: 1, parts: 1 }
+  if (M * N <= SMALL_RESULT && K >= 4 * K_BLOCK) return { rowBlocks: fewest, columnBlocks: 1, parts: Math.min(pieces, Math.floor(K / K_BLOCK)) }
+  const rowBlocks = Math.max(fewest, Math.min(pieces, Math.ceil(M / FEWEST)))
+  return { rowBlocks, columnBlocks: Math.min(Math.ceil(pieces / rowBlocks), Math.ceil(N / FEWEST)), parts: 1 }
 }

@@ -36,7 +36,7 @@ function emitRule<Buffer extends string, Shared extends string, Own extends stri
 ): void {
   const written: readonly (Buffer | 'w')[] = ['w', ...buffers]
   const arrays: readonly (Buffer | 'w' | 'g')[] = ['w', 'g', ...buffers]
-  const parameters: Record<Shared, 'f32'> & Record<(typeof RANGE)[number], 'i32'> = { ...record(['table'], () => 'i32'), ...record(shared, () => 'f32'), ...record(['begin', 'end', 'thread'], () => 'i32') }
+  const parameters: Record<Shared, 'f32'> & Record<'table' | 'begin' | 'end' | 'thread', 'i32'> = { ...record(['table'], () => 'i32'), ...record(shared, () => 'f32'), ...record(['begin', 'end', 'thread'], () => 'i32') }
   module.function(name, parameters, [], (f, given) => {
     const { table, begin, end } = given
     const pointers = record(arrays, () => f.local('i32'))
