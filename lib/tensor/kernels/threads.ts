@@ -2,15 +2,16 @@
  * The worker pool: threads that share the work of kernels.
  *
  * A job is a kernel, its arguments and a number of chunks. Main describes it in memory that all threads share and sets `REMAINING`
- * to the number of chunks. Every thread, main included, takes a chunk by subtracting 1 from it: what it held before, if positive,
- * is the number of the chunk, counted from the end. Main returns when it has counted all chunks as finished.
+ * to the number of chunks. A worker that finds r > 0 there notes r in its own cell, then tries to change REMAINING from r to r − 1;
+ * if that succeeds, the r-th chunk from the end is its own. It clears its cell when the chunk is done. Main takes chunks too; when
+ * none remain it waits until every worker's cell is clear, and returns.
  *
- * Why a late thread does no harm: it either finds `REMAINING` at 0 or below, and has nothing to do; or it has truly taken a chunk of
- * the job at hand, which cannot end, nor its description change, before that chunk is finished. So the description is read after the
- * chunk was taken, each time. What a chunk computes depends on its number alone, never on who does it.
- *
- * A chunk of a thread that ended in the middle of it is done again by main. So a chunk must be repeatable: it computes its outputs
- * from inputs that it does not change.
+ * - A worker whose cell is clear works on nothing, and cannot begin to, since nothing remains: the job is over.
+ * - A late worker either fails to change REMAINING, or has truly taken a chunk of the job at hand, which cannot end, nor its
+ *   description change, before this chunk is done. So the description is read after the chunk was taken, each time.
+ * - What a worker did that ended at whatever point is in its cell. Main does that chunk again. So a chunk must be repeatable: it
+ *   computes its outputs from inputs that it does not change.
+ * - What a chunk computes depends on its number alone, so results do not depend on who did it.
  */
 import type { Heap } from '../heap.ts'
 import type { WasmKernel } from './simd/runtime.ts'
@@ -48,32 +49,28 @@ export function createPool(options: PoolOptions): Pool | null {
  */
 const LINE = 32
 const LAYOUT = {
-  /** Chunks that nobody has taken. Threads that sleep wait here. */
+  /** Chunks that nobody has taken, where positive. Workers that sleep wait here. */
   REMAINING: 0,
-  /** Chunks of this job that workers have finished, or given up. Main waits here. */
-  FINISHED: LINE,
-  /** How many workers sleep, or are about to. */
-  SLEEPERS: 2 * LINE,
-  /** 1 while main sleeps. */
-  MAIN_SLEEPS: 3 * LINE,
-  /** 1 when a worker could not finish a chunk. */
-  FAILED: 3 * LINE + 1,
+  /** How many workers sleep, are about to, or were stopped in their sleep. */
+  SLEEPERS: LINE,
+  /** 1 while main sleeps, or is about to. */
+  MAIN_SLEEPS: 2 * LINE,
   /** The description of the job, up to the number of arguments; they follow behind the workers' lines as float64. */
-  KERNEL: 4 * LINE,
-  COUNT: 4 * LINE + 1,
-  GRAIN: 4 * LINE + 2,
-  CHUNKS: 4 * LINE + 3,
-  ARGUMENTS: 4 * LINE + 4,
-  /** From here on a line for each thread: the chunk it works on, as it found REMAINING; 0 for none; negative when it could not finish it. */
-  TAKEN: 5 * LINE,
+  KERNEL: 3 * LINE,
+  COUNT: 3 * LINE + 1,
+  GRAIN: 3 * LINE + 2,
+  CHUNKS: 3 * LINE + 3,
+  ARGUMENTS: 3 * LINE + 4,
+  /** From here on a line for each thread, with the chunk it works on, counted from the end; 0 for none; negative when it could not do it. */
+  TAKEN: 4 * LINE,
   LINE,
-  /** How often a thread looks for work, or main for its end, before it sleeps: some 20 µs, what waking a thread costs. */
+  /** How often a worker looks for work, or main for its end, before it sleeps: some 20 µs, about what it costs to wake a thread. */
   SPINS: 2000,
 } as const
 
-const { REMAINING, FINISHED, SLEEPERS, MAIN_SLEEPS, FAILED, KERNEL, COUNT, GRAIN, CHUNKS, ARGUMENTS, TAKEN, SPINS } = LAYOUT
+const { REMAINING, SLEEPERS, MAIN_SLEEPS, KERNEL, COUNT, GRAIN, CHUNKS, ARGUMENTS, TAKEN, SPINS } = LAYOUT
 
-/** How long main sleeps before it looks whether the workers are still alive, in ms. */
+/** How long main sleeps before it looks whether the worker it waits for is still alive, in ms. */
 const PATIENCE = 10
 
 interface WorkerData {
@@ -84,10 +81,7 @@ interface WorkerData {
   readonly thread: number
 }
 
-/**
- * What a worker does, for ever: take a chunk, or look for one a while, then sleep. It is stopped from outside only where a loop turns
- * or a function is called, so that a chunk taken is always noted, and a chunk finished always counted.
- */
+/** What a worker does, for ever: take a chunk and do it, or look for one a while, then sleep. */
 const WORKER = `({ module, memory, control, argumentsAt, thread }) => {
   const { ${Object.keys(LAYOUT).join(', ')} } = ${JSON.stringify(LAYOUT)}
   const instance = new WebAssembly.Instance(module, { env: { memory } })
@@ -104,27 +98,24 @@ const WORKER = `({ module, memory, control, argumentsAt, thread }) => {
   }
 
   for (let spins = 0; ; spins++) {
-    const left = Atomics.load(cells, REMAINING) > 0 ? Atomics.sub(cells, REMAINING, 1) : 0
+    const left = Atomics.load(cells, REMAINING)
     if (left > 0) {
-      Atomics.store(cells, taken, left)
+      spins = 0
       let failed = false
+      Atomics.store(cells, taken, left)
       try {
-        work(left)
+        if (Atomics.compareExchange(cells, REMAINING, left, left - 1) === left) work(left)
       } catch {
         failed = true
       }
       Atomics.store(cells, taken, failed ? -left : 0)
-      if (failed) Atomics.store(cells, FAILED, 1)
-      Atomics.add(cells, FINISHED, 1)
-      if (Atomics.load(cells, MAIN_SLEEPS)) Atomics.notify(cells, FINISHED)
+      if (Atomics.load(cells, MAIN_SLEEPS)) Atomics.notify(cells, taken)
       if (failed) return
-      spins = 0
     } else if (spins >= SPINS) {
-      Atomics.add(cells, SLEEPERS, 1)
-      const seen = Atomics.load(cells, REMAINING)
-      if (seen <= 0) Atomics.wait(cells, REMAINING, seen)
-      Atomics.sub(cells, SLEEPERS, 1)
       spins = 0
+      Atomics.add(cells, SLEEPERS, 1)
+      Atomics.wait(cells, REMAINING, left)
+      Atomics.sub(cells, SLEEPERS, 1)
     }
   }
 }`
@@ -216,59 +207,47 @@ class WorkerPool implements Pool {
     cells[GRAIN] = job.grain
     cells[CHUNKS] = chunks
     cells[ARGUMENTS] = job.args.length
-    Atomics.store(cells, FINISHED, 0)
     Atomics.store(cells, REMAINING, chunks)
     if (Atomics.load(cells, SLEEPERS) > 0) Atomics.notify(cells, REMAINING, chunks - 1)
-    let notForWorkers = 0
     let lost: number[] = []
     try {
-      for (let left = Atomics.sub(cells, REMAINING, 1); left > 0; left = Atomics.sub(cells, REMAINING, 1)) {
-        notForWorkers++
-        runChunk(job, chunks - left)
-      }
+      for (let left = Atomics.sub(cells, REMAINING, 1); left > 0; left = Atomics.sub(cells, REMAINING, 1)) runChunk(job, chunks - left)
     } finally {
-      // Chunks are left over only when the kernel has thrown.
-      notForWorkers += Math.max(0, Atomics.exchange(cells, REMAINING, 0))
-      this.#await(chunks - notForWorkers)
-      if (Atomics.load(cells, FAILED)) lost = this.#dropFailed().map((left) => chunks - left)
+      // After an error of the kernel nobody is to begin another chunk.
+      Atomics.store(cells, REMAINING, 0)
+      lost = this.#awaitWorkers()
     }
-    // If the kernel is to blame rather than the thread, it throws here.
-    for (const chunk of lost) runChunk(job, chunk)
+    // If the kernel is to blame rather than the thread, it throws here. What a worker noted last may also stem from an earlier job.
+    for (const left of lost) if (left <= chunks) runChunk(job, chunks - left)
   }
 
-  /** Returns when workers have finished or given up `target` chunks: after this no worker touches what belongs to the job. */
-  #await(target: number): void {
+  /** Returns when no worker touches what belongs to the job any more, with the chunks that workers could not do. */
+  #awaitWorkers(): number[] {
+    const unable: NumberedThread[] = []
+    const lost: number[] = []
+    for (const worker of this.#workers) {
+      const left = this.#await(worker)
+      if (left === 0) continue
+      unable.push(worker)
+      lost.push(left)
+    }
+    this.#drop(unable, 'in the middle of a kernel')
+    return lost
+  }
+
+  /** Waits until the worker has done its chunk, and returns 0, or the chunk if that will never be. */
+  #await({ number, isAlive }: NumberedThread): number {
     const cells = this.#cells
-    for (let spins = 0; Atomics.load(cells, FINISHED) < target; spins++) {
+    const taken = TAKEN + number * LINE
+    let dead = false
+    for (let spins = 0; ; spins++) {
+      const left = Atomics.load(cells, taken)
+      if (left <= 0 || dead) return Math.abs(left)
       if (spins < SPINS || !this.#maySleep) continue
       Atomics.store(cells, MAIN_SLEEPS, 1)
-      const seen = Atomics.load(cells, FINISHED)
-      if (seen < target && Atomics.wait(cells, FINISHED, seen, PATIENCE) === 'timed-out') this.#giveUpForDead()
+      if (Atomics.wait(cells, taken, left, PATIENCE) === 'timed-out') dead = !isAlive()
       Atomics.store(cells, MAIN_SLEEPS, 0)
     }
-  }
-
-  /** Says for workers that have ended in the middle of a chunk what they would have said had the kernel thrown. */
-  #giveUpForDead(): void {
-    const cells = this.#cells
-    for (const { number, isAlive } of this.#workers) {
-      if (isAlive()) continue
-      const taken = TAKEN + number * LINE
-      const left = Atomics.load(cells, taken)
-      if (left <= 0) continue
-      Atomics.store(cells, taken, -left)
-      Atomics.store(cells, FAILED, 1)
-      Atomics.add(cells, FINISHED, 1)
-    }
-  }
-
-  /** Goes on without the workers that could not finish a chunk, and returns these chunks, counted from the end. */
-  #dropFailed(): number[] {
-    Atomics.store(this.#cells, FAILED, 0)
-    const given = this.#workers.map((worker) => ({ worker, left: -Atomics.load(this.#cells, TAKEN + worker.number * LINE) }))
-    const failed = given.filter(({ left }) => left > 0)
-    this.#drop(failed.map(({ worker }) => worker), 'in the middle of a kernel')
-    return failed.map(({ left }) => left)
   }
 
   /** Goes on without some of the workers. */

@@ -97,25 +97,6 @@ function emitProduct(module: WasmModule, target: Target, layout: 'rows' | 'colum
     const startAt = f.let(start)
     const aAt = Array.from({ length: layout === 'rows' ? rows : 1 }, () => f.local('i32'))
     const cAt = Array.from({ length: rows }, () => f.local('i32'))
-    let sums: Local<'v128'>[][]
-    let bs: Local<'v128'>[]
-    let spread: Local<'v128'>
-
-    /** One k: C's tile += column of A · row of B. */
-    const step = (width: number, u: number) => {
-      for (let q = 0; q < width; q++) f.set(bs[q], v128.load(bAt, 16 * q))
-      for (let r = 0; r < rows; r++) {
-        f.set(spread, layout === 'rows' ? v128.loadSplat(aAt[r], 4 * u) : v128.loadSplat(aAt[0], 4 * r))
-        for (let q = 0; q < width; q++) f.set(sums[r][q], madd(target, spread, bs[q], sums[r][q]))
-      }
-      f.increase(bAt, bStep)
-      if (layout === 'columns') f.increase(aAt[0], aStep)
-    }
-    const steps = (width: number, count: number) => {
-      for (let u = 0; u < count; u++) step(width, u)
-      if (layout === 'rows') for (const pointer of aAt) f.increase(pointer, 4 * count)
-      f.increase(k, -count)
-    }
 
     /** Rows past the edge take the last row's place: they are stored before it. */
     const pointAtRows = (i: Local<'i32'>) => {
@@ -125,51 +106,65 @@ function emitProduct(module: WasmModule, target: Target, layout: 'rows' | 'colum
         if (layout === 'rows') f.set(aAt[r], i32.add(a, i32.mul(row, aStep)))
         f.set(cAt[r], i32.add(c, i32.mul(row, cStep)))
       }
+      if (layout === 'columns') f.set(aAt[0], i32.add(a, i32.mul(i32.divU(i, rows), aPanel)))
     }
-    const initialize = (width: number) => {
-      const all = (value: (r: number, q: number) => Expr<'v128'>) => {
-        for (let r = 0; r < rows; r++) for (let q = 0; q < width; q++) f.set(sums[r][q], value(r, q))
-      }
-      f.if(i32.eq(start, ACCUMULATE),
-        () => all((r, q) => v128.load(cAt[r], 16 * q)),
-        () => f.if(i32.eq(start, ZEROS),
-          () => all(() => f32x4.constants(0, 0, 0, 0)),
-          () => all((_, q) => v128.load(startAt, 16 * q))))
-    }
-    const eachRow = (act: (r: number) => void) => {
+    const fromLastRow = (act: (r: number) => void) => {
       for (let r = rows - 1; r >= 0; r--) act(r)
-    }
-    /** Stores the tile up to the edge. Vectors of a row are stored one after the other, for compilers that fuse pairs of them. */
-    const store = (width: number) => f.if(i32.geS(rest, 4 * width), () => eachRow((r) => f.do(...sums[r].map((sum, q) => v128.store(cAt[r], sum, 16 * q)))), () => {
-      for (let q = 0; q < width; q++)
-        f.if(i32.geS(rest, 4 * q + 4), () => eachRow((r) => f.do(v128.store(cAt[r], sums[r][q], 16 * q))), () => f.if(i32.gtS(rest, 4 * q), () => storeLanes(q)))
-    })
-    const storeLanes = (q: number) => {
-      const pair = (r: number) => f.do(v128.store2(cAt[r], sums[r][q], 0, 16 * q))
-      const single = (r: number, lane: number) => f.do(v128.store1(cAt[r], sums[r][q], lane, 16 * q + 4 * lane))
-      f.if(i32.and(rest, 2), () => {
-        eachRow(pair)
-        f.if(i32.and(rest, 1), () => eachRow((r) => single(r, 2)))
-      }, () => eachRow((r) => single(r, 0)))
     }
 
     /** All rows of a panel of C that is `width` vectors wide. */
-    const panel = (width: number) => f.for(M, { step: rows }, (i) => {
-      sums = Array.from({ length: rows }, () => Array.from({ length: width }, () => f.local('v128')))
-      bs = Array.from({ length: width }, () => f.local('v128'))
-      spread = f.local('v128')
-      pointAtRows(i)
-      if (layout === 'columns') f.set(aAt[0], i32.add(a, i32.mul(i32.divU(i, rows), aPanel)))
-      f.set(bAt, b)
-      initialize(width)
-      f.set(k, i32.sub(K, unroll))
-      f.if(i32.geS(k, 0), () => f.doWhile(() => steps(width, unroll), () => i32.geS(k, 0)))
-      if (unroll > 1) {
-        f.increase(k, unroll)
-        f.if(k, () => f.doWhile(() => steps(width, 1), () => k))
+    const panel = (width: number) => {
+      const sums = Array.from({ length: rows }, () => Array.from({ length: width }, () => f.local('v128')))
+      const bs = Array.from({ length: width }, () => f.local('v128'))
+      const spread = f.local('v128')
+
+      const initialize = (value: (r: number, q: number) => Expr<'v128'>) => sums.forEach((ofRow, r) => ofRow.forEach((sum, q) => f.set(sum, value(r, q))))
+
+      /** One k: C's tile += column of A · row of B. */
+      const step = (u: number) => {
+        bs.forEach((b, q) => f.set(b, v128.load(bAt, 16 * q)))
+        sums.forEach((ofRow, r) => {
+          f.set(spread, layout === 'rows' ? v128.loadSplat(aAt[r], 4 * u) : v128.loadSplat(aAt[0], 4 * r))
+          ofRow.forEach((sum, q) => f.set(sum, madd(target, spread, bs[q], sum)))
+        })
+        f.increase(bAt, bStep)
+        if (layout === 'columns') f.increase(aAt[0], aStep)
       }
-      store(width)
-    })
+      const steps = (count: number) => {
+        for (let u = 0; u < count; u++) step(u)
+        if (layout === 'rows') for (const pointer of aAt) f.increase(pointer, 4 * count)
+        f.increase(k, -count)
+      }
+
+      /** Stores the vectors of a row one after the other, for compilers that fuse pairs of them. */
+      const storeAll = () => fromLastRow((r) => f.do(...sums[r].map((sum, q) => v128.store(cAt[r], sum, 16 * q))))
+      const storeUpToEdge = () => {
+        for (let q = 0; q < width; q++)
+          f.if(i32.geS(rest, 4 * q + 4), () => fromLastRow((r) => f.do(v128.store(cAt[r], sums[r][q], 16 * q))), () => f.if(i32.gtS(rest, 4 * q), () => storeLanes(q)))
+      }
+      const storeLanes = (q: number) => {
+        const pair = (r: number) => f.do(v128.store2(cAt[r], sums[r][q], 0, 16 * q))
+        const single = (r: number, lane: number) => f.do(v128.store1(cAt[r], sums[r][q], lane, 16 * q + 4 * lane))
+        f.if(i32.and(rest, 2), () => {
+          fromLastRow(pair)
+          f.if(i32.and(rest, 1), () => fromLastRow((r) => single(r, 2)))
+        }, () => fromLastRow((r) => single(r, 0)))
+      }
+
+      f.for(M, { step: rows }, (i) => {
+        pointAtRows(i)
+        f.if(i32.eq(start, ACCUMULATE), () => initialize((r, q) => v128.load(cAt[r], 16 * q)), () =>
+          f.if(i32.eq(start, ZEROS), () => initialize(() => f32x4.constants(0, 0, 0, 0)), () => initialize((_, q) => v128.load(startAt, 16 * q))))
+        f.set(bAt, b)
+        f.set(k, i32.sub(K, unroll))
+        f.if(i32.geS(k, 0), () => f.doWhile(() => steps(unroll), () => i32.geS(k, 0)))
+        if (unroll > 1) {
+          f.increase(k, unroll)
+          f.if(k, () => f.doWhile(() => steps(1), () => k))
+        }
+        f.if(i32.geS(rest, 4 * width), storeAll, storeUpToEdge)
+      })
+    }
     /** The last panel may need only a part of the tile's width. */
     const narrowest = (width: number): void => {
       const half = width >> 1

@@ -96,6 +96,9 @@ const CHUNK = 65536
 /** Numbers that are looked up one by one take longer. */
 const SINGLE_CHUNK = 16384
 
+/** A row costs as much to find as so many numbers to copy. */
+const FIND = 16
+
 const grainFor = (chunk: number, perUnit: number) => Math.ceil(chunk / Math.max(1, perUnit))
 
 /** An array as rows; `stride` from one to the next and `step` inside of them are in bytes. */
@@ -118,7 +121,7 @@ export function take(runtime: Runtime, out: NDArray, x: NDArray, index: NDArray)
   if (out.numel === 0) return
   const n = out.numel / index.numel
   withDense(runtime, index, (at) => withMatrix(runtime, x, x.shape[0], true, ({ pointer, stride }) =>
-    runtime.run('take', [out.pointer, pointer, at.pointer, n, stride], index.numel, grainFor(CHUNK, n))))
+    runtime.run('take', [out.pointer, pointer, at.pointer, n, stride], index.numel, grainFor(CHUNK, n + FIND))))
 }
 
 /** out[index[i], ...] += x[i, ...] on zeroed out. */
@@ -126,7 +129,7 @@ export function putAdd(runtime: Runtime, out: NDArray, x: NDArray, index: NDArra
   if (x.numel === 0) return
   const n = x.numel / index.numel
   withDense(runtime, index, (at) => withMatrix(runtime, x, index.numel, true, ({ pointer, stride }) =>
-    runtime.run('putAdd', [out.pointer, out.shape[0], pointer, at.pointer, index.numel, n, stride], Math.ceil(n / BAND), grainFor(CHUNK, BAND * index.numel))))
+    runtime.run('putAdd', [out.pointer, out.shape[0], pointer, at.pointer, index.numel, n, stride], Math.ceil(n / BAND), grainFor(CHUNK, (BAND + FIND) * index.numel))))
 }
 
 /** out[..., j] = x[..., index[..., j]] along the last dimension. */

@@ -86,7 +86,7 @@ const SGD_NUMBERS = ['sign', 'decay', 'rate', 'momentum', 'faint'] as const
 const ADAM_NUMBERS = ['sign', 'decay', 'shrink', 'beta1', 'rest1', 'beta2', 'rest2', 'eps', 'faint', 'leastRoot', 'leastSquare'] as const
 const RMSPROP_NUMBERS = ['sign', 'decay', 'rate', 'alpha', 'rest', 'eps', 'momentum', 'faint', 'leastRoot', 'leastSquare', 'leastMean'] as const
 
-/** The rate is negative in all of them: w + rate · d. */
+/** The rate is negative in all of them: w + rate · d. Sums are rounded where PyTorch rounds them, so with multiply-add the bits are its own. */
 export function emitOptimizer(module: WasmModule, target: Target): void {
   for (const decay of BOTH) {
     for (const momentum of MOMENTA) emitSgd(module, target, decay, momentum)
@@ -134,8 +134,9 @@ function emitRMSprop(module: WasmModule, target: Target, decay: boolean, centere
     const average = centered ? f.let(madd(target, c.rest, d, f32x4.mul(c.alpha, unlessBelow(f, c.faint, mean)))) : d
     const root = centered ? f.let(unlessBelow(f, c.leastMean, average)) : d
     const variance = centered ? madd(target, f32x4.neg(root), root, square) : square
-    const step = f.let(f32x4.div(d, f32x4.add(f32x4.sqrt(variance), c.eps)))
-    const moved = momentum ? f.let(madd(target, c.momentum, unlessBelow(f, c.faint, velocity), step)) : step
+    const denominator = f32x4.add(f32x4.sqrt(variance), c.eps)
+    if (!momentum) return { w: f32x4.add(w, f32x4.div(f32x4.mul(c.rate, d), denominator)), v: square, mean: average, velocity }
+    const moved = f.let(f32x4.add(f32x4.mul(c.momentum, unlessBelow(f, c.faint, velocity)), f32x4.div(d, denominator)))
     return { w: madd(target, c.rate, moved, w), v: square, mean: average, velocity: moved }
   })
 }
@@ -160,7 +161,7 @@ const NONE = [0, 0] as const
 
 const aligned = (bytes: number) => 64 * Math.ceil(bytes / 64)
 
-/** Runs a kernel over all parameters in one job. */
+/** Runs a kernel over all parameters in one job. The table, and dense copies of gradients with other strides, lie in one block of scratch memory. */
 function update(runtime: Runtime, kernel: string, shared: readonly number[], parts: readonly Part[]): void {
   let rows = 0
   let total = 0
@@ -178,8 +179,9 @@ function update(runtime: Runtime, kernel: string, shared: readonly number[], par
     let at = 0
     let room = address + tableBytes
     for (const { param, grad, buffers, own } of parts) {
-      const gradient = grad.isContiguous ? grad.pointer : room
-      if (gradient === room) {
+      const isDense = grad.isContiguous
+      const gradient = isDense ? grad.pointer : room
+      if (!isDense) {
         copy(runtime, denseAt(room, grad.shape), grad)
         room += aligned(4 * grad.numel)
       }

@@ -29,11 +29,18 @@ interface Visit {
 const product = (first: Expr<'i32'>, ...others: Expr<'i32'>[]) => others.reduce((result, x) => i32.mul(result, x), first)
 const bytes = (numbers: Expr<'i32'>) => i32.shl(numbers, 2)
 
-/** The part of a window that lies in one channel. `plane` is the channel's first pixel, `rowBytes` the way to the next row of pixels. */
-function visitChannel(f: FunctionBuilder, { H, W, kernelH, kernelW, dilationH, dilationW }: Geometry, values: Pointer, plane: Pointer, rowBytes: Expr<'i32'>, top: Expr<'i32'>, left: Local<'i32'>, whole: Expr<'i32'>, visit: Visit): void {
+/** A window: its first row and column in the picture, which may be outside, and whether its rows lie inside and are consecutive there. */
+interface Window {
+  readonly top: Local<'i32'>
+  readonly left: Local<'i32'>
+  readonly whole: Local<'i32'>
+}
+
+/** The part of a window that lies in one channel, whose first pixel is at `plane`. `perRow` bytes lead to the next row of pixels. */
+function visitChannel(f: FunctionBuilder, { H, W, kernelH, kernelW, dilationH, dilationW }: Geometry, { top, left, whole }: Window, values: Pointer, plane: Pointer, perRow: Expr<'i32'>, visit: Visit): void {
   const y = f.let(top)
   f.for(kernelH, {}, () => {
-    const pixels = f.let(i32.add(plane, i32.add(i32.mul(y, rowBytes), bytes(left))))
+    const pixels = f.let(i32.add(plane, i32.add(i32.mul(y, perRow), bytes(left))))
     const rowInside = f.let(i32.ltU(y, H))
     f.if(i32.and(rowInside, whole), () => {
       visit.row(f.let(values), pixels)
@@ -51,9 +58,15 @@ function visitChannel(f: FunctionBuilder, { H, W, kernelH, kernelW, dilationH, d
   })
 }
 
-/** Whether a window that starts at `left` has rows that lie inside of the picture and are consecutive there. */
-const isWhole = ({ W, kernelW, dilationW }: Geometry, left: Local<'i32'>) =>
-  i32.and(i32.eq(dilationW, 1), i32.and(i32.geS(left, 0), i32.leS(i32.add(left, kernelW), W)))
+/** The windows of one row of windows, from left to right. */
+function eachWindow(f: FunctionBuilder, p: Geometry, row: Expr<'i32'>, body: (window: Window) => void): void {
+  const top = f.let(i32.sub(i32.mul(row, p.strideH), p.paddingH))
+  f.for(p.outputW, {}, (column) => {
+    const left = f.let(i32.sub(i32.mul(column, p.strideW), p.paddingW))
+    const inside = i32.and(i32.geS(left, 0), i32.leS(i32.add(left, p.kernelW), p.W))
+    body({ top, left, whole: f.let(i32.and(i32.eq(p.dilationW, 1), inside)) })
+  })
+}
 
 /** A unit is a row of windows. Pictures, channels and rows of x lie `perPicture`, `perChannel` and `perRow` bytes apart. */
 function emitUnfold(module: WasmModule): void {
@@ -66,13 +79,10 @@ function emitUnfold(module: WasmModule): void {
     }
     f.for(p.end, { from: p.begin }, (unit) => {
       const picture = f.let(i32.add(p.x, i32.mul(i32.divU(unit, p.outputH), p.perPicture)))
-      const top = f.let(i32.sub(i32.mul(i32.remU(unit, p.outputH), p.strideH), p.paddingH))
-      f.for(p.outputW, {}, (column) => {
-        const left = f.let(i32.sub(i32.mul(column, p.strideW), p.paddingW))
-        const whole = f.let(isWhole(p, left))
+      eachWindow(f, p, i32.remU(unit, p.outputH), (window) => {
         const plane = f.let(picture)
         f.for(p.C, {}, () => {
-          visitChannel(f, p, values, plane, p.perRow, top, left, whole, visit)
+          visitChannel(f, p, window, values, plane, p.perRow, visit)
           f.increase(plane, p.perChannel)
         })
       })
@@ -103,19 +113,16 @@ function emitFold(module: WasmModule): void {
       const planes = f.let(i32.add(p.out, bytes(i32.mul(i32.add(i32.mul(picture, p.C), first), area))))
       const to = f.let(planes)
       eachVector(f, i32.mul(channels, area), [to], 4, (offset) => f.do(v128.store(to, zeros, offset)), (rest) => storeFirst(f, to, zeros, rest))
-      const window = f.let(i32.add(p.x, i32.add(product(picture, p.outputH, p.outputW, perWindow), bytes(product(first, p.kernelH, p.kernelW)))))
+      const next = f.let(i32.add(p.x, i32.add(product(picture, p.outputH, p.outputW, perWindow), bytes(product(first, p.kernelH, p.kernelW)))))
       f.for(p.outputH, {}, (row) => {
-        const top = f.let(i32.sub(i32.mul(row, p.strideH), p.paddingH))
-        f.for(p.outputW, {}, (column) => {
-          const left = f.let(i32.sub(i32.mul(column, p.strideW), p.paddingW))
-          const whole = f.let(isWhole(p, left))
-          const values = f.let(window)
+        eachWindow(f, p, row, (window) => {
+          const values = f.let(next)
           const plane = f.let(planes)
           f.for(channels, {}, () => {
-            visitChannel(f, p, values, plane, perRow, top, left, whole, visit)
+            visitChannel(f, p, window, values, plane, perRow, visit)
             f.increase(plane, bytes(area))
           })
-          f.increase(window, perWindow)
+          f.increase(next, perWindow)
         })
       })
     })

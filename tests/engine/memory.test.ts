@@ -1,0 +1,132 @@
+/** When memory is taken back, and what can be read then. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { autograd, getEngine, GraphError, manualSeed, nn, noGrad, optim, randint, randn, setEngine, tensor, type Tensor } from 'vitgrad'
+import { heapInUse } from '../../lib/tensor/storage.ts'
+
+const engine = getEngine()
+test.before.each(() => {
+  setEngine('simd')
+  manualSeed(0)
+})
+test.after(() => setEngine(engine))
+
+/** More numbers than outlive their graph. */
+const LARGE = [200, 100]
+
+/** A graph whose large value in between is returned, released by backward() and overwritten by the next one. */
+function staleValue(): Tensor {
+  const x = randn(LARGE, { requiresGrad: true })
+  const y = x.exp()
+  y.sum().backward()
+  return y
+}
+const gradOf = (leaf: Tensor): Tensor | null => leaf.grad
+const nextPass = () => randn(LARGE, { requiresGrad: true }).exp().sum().backward()
+
+test('a value can be read after backward(), until the next one', () => {
+  const y = staleValue()
+  assert.ok(y.data.every((value) => value > 0))
+})
+
+test('reading a large value after the next backward() is an error in every way of reading it', () => {
+  const ways: Record<string, (y: Tensor) => unknown> = {
+    data: (y) => y.data, tolist: (y) => y.tolist(), print: (y) => String(y), at: (y) => y.at(0, 0).item(), add: (y) => y.add(1), view: (y) => y.reshape([-1]).data,
+    detach: (y) => y.detach().data, clone: (y) => y.clone().data, sum: (y) => y.sum(), change: (y) => noGrad(() => y.add_(1)),
+  }
+  for (const [name, read] of Object.entries(ways)) {
+    const y = staleValue()
+    nextPass()
+    assert.throws(() => read(y), (error: Error) => error instanceof GraphError && /^exp: .*released/.test(error.message) && error.message.includes('detach()'), name)
+  }
+})
+
+test('small values, and what was detached or cloned before, stay readable with their own numbers', () => {
+  const x = tensor([1, 2, 3], { requiresGrad: true })
+  const small = x.mul(2)
+  const large = randn(LARGE, { requiresGrad: true })
+  const result = large.mul(3)
+  const [detached, cloned, numbers] = [result.detach(), result.clone(), [...result.data]]
+  small.sum().add(cloned.sum()).backward()
+  for (let i = 0; i < 3; i++) nextPass()
+  assert.equal(small.tolist(), [2, 4, 6])
+  assert.equal([...detached.data], numbers)
+  assert.equal([...cloned.data], numbers)
+})
+
+test('a value that another graph still needs survives the release of its own', () => {
+  const x = randn(LARGE, { requiresGrad: true })
+  const y = x.add(1)
+  const other = y.mul(y).sum()
+  y.sum().backward()
+  nextPass()
+  other.backward()
+  const expected = x.detach().add(1).mul(2).add(1)
+  assert.ok(x.grad && expected.sub(x.grad).abs().max().item() < 1e-5)
+})
+
+test('gradients that were given up by zeroGrad() keep their numbers or refuse to be read', () => {
+  const weight = new nn.Parameter(randn(LARGE))
+  const bias = new nn.Parameter(randn([5]))
+  const step = (scale: number) => weight.mul(scale).sum().add(bias.mul(scale).sum()).backward()
+  step(2)
+  const [large, small] = [weight.grad, bias.grad]
+  weight.grad = bias.grad = null
+  step(3)
+  assert.equal(small?.tolist(), [2, 2, 2, 2, 2])
+  assert.throws(() => large?.tolist(), /gone/)
+  assert.is(gradOf(weight)?.sum().item(), 3 * 200 * 100)
+})
+
+test('numbers that were handed out as data never change under their holder', () => {
+  const weight = new nn.Parameter(randn(LARGE))
+  const seen: { data: Float32Array; copy: number[] }[] = []
+  for (let i = 1; i <= 4; i++) {
+    const y = weight.mul(i)
+    y.sum().backward()
+    for (const value of [y, weight.grad]) if (value) seen.push({ data: value.data, copy: [...value.data] })
+    weight.grad = null
+  }
+  for (const { data, copy } of seen) assert.equal([...data], copy)
+})
+
+test('evaluation returns values to keep, keeps attention weights, and frees the rest', () => {
+  const attention = new nn.MultiHeadAttention(48, 4, 0)
+  const x = randn([8, 65, 48])
+  const before = heapInUse()
+  const outputs = Array.from({ length: 5 }, () => noGrad(() => attention(x, x, x)))
+  const weights = attention.attention.attention_weights
+  assert.is(heapInUse(), before)
+  nextPass()
+  assert.ok(outputs.every((output) => output.equal(outputs[0])))
+  assert.ok(weights && Math.abs(weights.sum().item() - 8 * 4 * 65) < 0.1)
+})
+
+test('training uses the same memory step after step', () => {
+  const model = new nn.Sequential(new nn.Linear(32, 256), new nn.GELU(), new nn.LayerNorm(256), new nn.Linear(256, 10))
+  const optimizer = new optim.SGD(model.parameters(), { lr: 0.01, momentum: 0.9 })
+  const [x, y] = [randn([128, 32]), randint(0, 10, [128])]
+  const step = () => {
+    optimizer.zeroGrad()
+    nn.functional.crossEntropy(model(x), y).backward()
+    optimizer.step()
+    return heapInUse()
+  }
+  for (let i = 0; i < 3; i++) step()
+  const settled = step()
+  for (let i = 0; i < 200; i++) assert.is(step(), settled)
+})
+
+test('checkpoints give their memory back', () => {
+  const x = randn(LARGE, { requiresGrad: true })
+  const step = () => {
+    autograd.checkpoint((t) => t.exp().mul(2), x).sum().backward()
+    x.grad = null
+    return heapInUse()
+  }
+  for (let i = 0; i < 5; i++) step()
+  const settled = step()
+  for (let i = 0; i < 30; i++) assert.ok(step() <= settled)
+})
+
+test.run()
