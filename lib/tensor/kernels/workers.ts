@@ -66,8 +66,8 @@ function startNodeThread({ Worker }: typeof import('node:worker_threads'), { sou
       const descriptor = Atomics.load(file, 0)
       try {
         return descriptor < 0 || builtin('node:fs')?.fstatSync(descriptor) !== undefined
-      } catch {
-        return false
+      } catch (error) {
+        return !(error instanceof Error && 'code' in error && error.code === 'EBADF')
       }
     },
     stop: () => void worker.terminate(),

@@ -7,7 +7,7 @@
  */
 import { madd, type Target } from './target.ts'
 import { storeFirst } from './vectors.ts'
-import { f32x4, FunctionBuilder, i32, v128, type Arg, type Expr, type Local, type WasmFunction, type WasmModule } from './wasm.ts'
+import { f32x4, i32, v128, type Arg, type Expr, type FunctionBuilder, type Local, type WasmFunction, type WasmModule } from './wasm.ts'
 
 /** What a tile starts from: zeros, what C holds already, or, at any other value, the row of N numbers at that address. */
 export const ZEROS = 0
@@ -31,13 +31,11 @@ export interface SmallProducts {
 
 export type Form = keyof SmallProducts
 
-export const roundUp = (n: number, multiple: number): number => Math.ceil(n / multiple) * multiple
-
 /** Packing goes by strips of so many columns: a multiple of the width and the height of every tile. */
 export const STRIP = 48
 
 /** Memory that a matrix (K, N) takes when packed into panels. */
-export const packedBytes = (N: number, K: number): number => 4 * K * roundUp(N, STRIP)
+export const packedBytes = (N: number, K: number): number => 4 * K * STRIP * Math.ceil(N / STRIP)
 
 interface Parts extends SmallProducts {
   /** The product with all strides free, A in rows or in columns. */
@@ -87,7 +85,9 @@ const ceilDivide = (n: Arg<'i32'>, by: number): Expr<'i32'> => i32.divU(i32.add(
  */
 function emitProduct(module: WasmModule, target: Target, layout: 'rows' | 'columns'): WasmFunction {
   const { rows, vectors, unroll } = target.tile
-  const params = { M: 'i32', N: 'i32', K: 'i32', a: 'i32', aStep: 'i32', aPanel: 'i32', b: 'i32', bStep: 'i32', bPanel: 'i32', c: 'i32', cStep: 'i32', start: 'i32' } as const
+  const params = {
+    M: 'i32', N: 'i32', K: 'i32', a: 'i32', aStep: 'i32', aPanel: 'i32', b: 'i32', bStep: 'i32', bPanel: 'i32', c: 'i32', cStep: 'i32', start: 'i32',
+  } as const
   return module.function(`gemm_${layout}`, params, [], (f, { M, N, K, a, aStep, aPanel, b, bStep, bPanel, c, cStep, start }) => {
     const last = f.let(i32.sub(M, 1))
     const row = f.local('i32')
@@ -279,7 +279,8 @@ function emitBatch(module: WasmModule, form: Form, small: WasmFunction): void {
     M: 'i32', N: 'i32', K: 'i32', a: 'i32', lda: 'i32', b: 'i32', ldb: 'i32', c: 'i32', ldc: 'i32', scratch: 'i32', start: 'i32',
     inner: 'i32', aOuter: 'i32', aInner: 'i32', bOuter: 'i32', bInner: 'i32', cMatrix: 'i32', threadScratch: 'i32', begin: 'i32', end: 'i32', thread: 'i32',
   } as const
-  module.function(`gemmBatch${form}`, params, [], (f, { M, N, K, a, lda, b, ldb, c, ldc, scratch, start, inner, aOuter, aInner, bOuter, bInner, cMatrix, threadScratch, begin, end, thread }) => {
+  module.function(`gemmBatch${form}`, params, [], (f, p) => {
+    const { M, N, K, a, lda, b, ldb, c, ldc, scratch, start, inner, aOuter, aInner, bOuter, bInner, cMatrix, threadScratch, begin, end, thread } = p
     const own = f.let(i32.add(scratch, i32.mul(thread, threadScratch)))
     const i = f.local('i32')
     const j = f.local('i32')

@@ -118,8 +118,10 @@ function multiplyBatch(runtime: Runtime, product: Product, batches: readonly Bat
   }
   const [outer, inner] = batches.length === 2 ? batches : [{ size: 1, a: 0, b: 0 }, batches[0]]
   const count = outer.size * inner.size
+  const grain = Math.ceil(CHUNK / Math.max(work, 1))
+  const steps = [inner.size, outer.a, inner.a, outer.b, inner.b, 4 * M * N]
   const run = (scratch: number, threadScratch: number) =>
-    runtime.run(`gemmBatch${form}`, [M, N, K, a, lda, b, ldb, c, 4 * N, scratch, bias, inner.size, outer.a, inner.a, outer.b, inner.b, 4 * M * N, threadScratch], count, Math.ceil(CHUNK / Math.max(work, 1)))
+    runtime.run(`gemmBatch${form}`, [M, N, K, a, lda, b, ldb, c, 4 * N, scratch, bias, ...steps, threadScratch], count, grain)
   if (form[1] === 'N') return run(0, 0)
   const bytes = packedBytes(N, K)
   runtime.withScratch(bytes * runtime.threads, (scratch) => run(scratch, bytes))
@@ -138,10 +140,11 @@ function multiply(runtime: Runtime, product: Product): void {
     const packed = scratch + runtime.threads * aBytes
     const partial = packed + bBytes
     if (packsB) pack(runtime, form[1] === 'T' ? 'gemmPackTransposedB' : 'gemmPackB', K, N, b, ldb, packed)
+    const operands = [a, lda, packsB ? packed : b, ldb, packsB ? 1 : 0, parts > 1 ? partial : c, 4 * N, bias]
     const blocks = rowBlocks * columnBlocks * parts
+    const grain = Math.ceil(CHUNK / Math.max((M * N * K) / blocks, 1))
     runtime.run(form[0] === 'T' ? 'gemmBlocks_columns' : 'gemmBlocks_rows',
-      [M, N, K, a, lda, packsB ? packed : b, ldb, packsB ? 1 : 0, parts > 1 ? partial : c, 4 * N, bias, rowBlocks, columnBlocks, parts, partBytes, packsA ? scratch : 0, aBytes],
-      blocks, Math.ceil(CHUNK / Math.max((M * N * K) / blocks, 1)))
+      [M, N, K, ...operands, rowBlocks, columnBlocks, parts, partBytes, packsA ? scratch : 0, aBytes], blocks, grain)
     if (parts > 1) runtime.run('gemmSumParts', [M * N, c, partial, partBytes, parts], Math.ceil((M * N) / 4), 1 << 12)
   }
   const bytes = runtime.threads * aBytes + bBytes + (parts > 1 ? parts * partBytes : 0)

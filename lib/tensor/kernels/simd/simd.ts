@@ -7,14 +7,17 @@ import * as attention from './attention.ts'
 import * as copy from './copy.ts'
 import * as elementwise from './elementwise.ts'
 import { emitGemm } from './gemm.ts'
+import * as indexing from './indexing.ts'
 import * as layerNorm from './layer-norm.ts'
 import { matmul } from './matmul.ts'
+import * as optimizer from './optimizer.ts'
 import * as reduce from './reduce.ts'
 import { createRuntime } from './runtime.ts'
 import * as softmax from './softmax.ts'
 import { staged } from './staging.ts'
 import type { Target } from './target.ts'
 import { WasmModule } from './wasm.ts'
+import * as windows from './windows.ts'
 
 export interface SimdEngine {
   readonly kernels: Kernels
@@ -33,6 +36,9 @@ export function createSimdEngine(heap: Heap, target: Target, threads: number): S
   emitGemm(module, target)
   layerNorm.emitLayerNorm(module, target)
   attention.emitAttention(module, target)
+  windows.emitWindows(module)
+  indexing.emitIndexing(module)
+  optimizer.emitOptimizer(module, target)
   const compiled = new WebAssembly.Module(module.encode({ initial: 1, maximum: heap.maximumPages, shared: heap.shared }))
   const instance = new WebAssembly.Instance(compiled, { env: { memory: heap.memory } })
   const runtime = createRuntime(heap, instance, null)
@@ -49,9 +55,9 @@ export function createSimdEngine(heap: Heap, target: Target, threads: number): S
     matmul: on(matmul),
     layerNorm: on(layerNorm.layerNorm), layerNormBackward: on(layerNorm.layerNormBackward),
     attention: on(attention.attention), attentionBackward: on(attention.attentionBackward),
-    unfold: reference.unfold, fold: reference.fold,
-    take: reference.take, putAdd: reference.putAdd, gather: reference.gather, scatterAdd: reference.scatterAdd,
-    sgd: reference.sgd, adam: reference.adam, rmsprop: reference.rmsprop,
+    unfold: on(windows.unfold), fold: on(windows.fold),
+    take: on(indexing.take), putAdd: on(indexing.putAdd), gather: on(indexing.gather), scatterAdd: on(indexing.scatterAdd),
+    sgd: on(optimizer.sgd), adam: on(optimizer.adam), rmsprop: on(optimizer.rmsprop),
   }
   return {
     kernels: staged(kernels, reference, heap),
