@@ -70,6 +70,7 @@ function startSimd(): SimdEngine | null {
     return createSimdEngine(heap, detectTarget({ relaxed }), threads ?? defaultThreads())
   }
   const engine = createSimdEngine(heap, detectTarget({ relaxed, revectorize }), threads ?? defaultThreads())
+  useKernels(reference)
   const wrong = agreesWithReference(engine.kernels)
   return wrong ? refuse(`the compiler's 256-bit mode computes a wrong ${wrong}`) : engine
 }
