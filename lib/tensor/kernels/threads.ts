@@ -64,8 +64,8 @@ const LAYOUT = {
   /** From here on a line for each thread, with the chunk it works on, counted from the end; 0 for none; negative when it could not do it. */
   TAKEN: 4 * LINE,
   LINE,
-  /** How often a worker looks for work, or main for its end, before it sleeps: some 20 µs, about what it costs to wake a thread. */
-  SPINS: 2000,
+  /** How often a worker looks for work, or main for its end, before it sleeps: some 45 µs, the distance at which the kernels of a training step follow one another. */
+  SPINS: 5000,
 } as const
 
 const { REMAINING, SLEEPERS, MAIN_SLEEPS, KERNEL, COUNT, GRAIN, CHUNKS, ARGUMENTS, TAKEN, SPINS } = LAYOUT
