@@ -752,10 +752,7 @@ setTensorFactory((array) => new Tensor(array))
 
 /** A number as a scalar tensor, which broadcasts. */
 export function toTensor(value: Operand): Tensor {
-  if (typeof value === 'number') return scalar(value)
-  // What is no tensor is refused by the operation, which knows its name; only nothing at all would pass there as an input left out.
-  if (value === null || value === undefined) throw new ValueError('tensor', `${String(value)} was given where a tensor or a number is needed`, 'give a tensor or a number')
-  return value
+  return typeof value === 'number' ? scalar(value) : value
 }
 
 function isOptions<T extends object>(value: unknown): value is T {
