@@ -44,7 +44,7 @@ for (const { name, runtime, array, random } of all) {
     for (const wanted of [[true, true], [true, false], [false, true], [false, false]]) {
       const dx = blank(x.shape, 1)
       const [dweight, dbias] = wanted.map((want) => (want ? blank([n], 2) : null))
-      layerNormBackward(runtime, dx, dweight, dbias, grad, x, mean, rstd, weight)
+      layerNormBackward(runtime, dx, dweight, dbias, grad, x, mean, rstd, weight, 1e-5)
       ;[dx, dweight, dbias].forEach((out, i) => {
         if (!out) return
         assertClose(numbers(out), numbers(truth[i]), { relative: 4e-6, absolute: i === 0 ? 1e-6 * sensitivity : 1e-6 * rows + 1e-5 }, `${['dx', 'dweight', 'dbias'][i]} of ${what}`)
@@ -93,7 +93,7 @@ for (const { name, runtime, array, random } of all) {
   test(`no rows leave no gradient, ${name}`, () => {
     const empty = array([], [0, 5])
     const [dweight, dbias] = [array([1, 2, 3, 4, 5], [5]), array([1, 2, 3, 4, 5], [5])]
-    layerNormBackward(runtime, array([], [0, 5]), dweight, dbias, empty, empty, array([], [0]), array([], [0]), null)
+    layerNormBackward(runtime, array([], [0, 5]), dweight, dbias, empty, empty, array([], [0]), array([], [0]), null, 1e-5)
     assert.equal([...numbers(dweight), ...numbers(dbias)], new Array(10).fill(0))
   })
 }

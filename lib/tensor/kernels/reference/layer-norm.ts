@@ -19,9 +19,9 @@ export function layerNorm(y: NDArray, mean: NDArray, rstd: NDArray, x: NDArray, 
   for (let r = 0; r < rows; r++) {
     const at = r * n
     const { mean: centre, rstd: scale } = moments(p, at, n, eps)
-    for (let i = 0; i < n; i++) y.storage.data[at + i] = (p[at + i] - centre) * scale * (w ? w[i] : 1) + (b ? b[i] : 0)
-    mean.storage.data[r] = centre
-    rstd.storage.data[r] = scale
+    for (let i = 0; i < n; i++) y.storage.data[y.offset + at + i] = (p[at + i] - centre) * scale * (w ? w[i] : 1) + (b ? b[i] : 0)
+    mean.storage.data[mean.offset + r] = centre
+    rstd.storage.data[rstd.offset + r] = scale
   }
 }
 
@@ -51,7 +51,7 @@ export function layerNormBackward(dx: NDArray, dweight: NDArray | null, dbias: N
     }
     for (let i = 0; i < n; i++) {
       const hat = (p[at + i] - mean) * rstd
-      dx.storage.data[at + i] = rstd * (g[at + i] * (w ? w[i] : 1) - sum / n - (hat * product) / n)
+      dx.storage.data[dx.offset + at + i] = rstd * (g[at + i] * (w ? w[i] : 1) - sum / n - (hat * product) / n)
     }
   }
   dweight?.storage.data.set(weightSums, dweight.offset)

@@ -1,5 +1,6 @@
 /** Layer normalisation over rows, forward and backward, in WebAssembly. */
 import type { NDArray } from '../../ndarray.ts'
+import * as reference from '../reference/layer-norm.ts'
 import { denseAt, fill, fillDense, withDense, withRows } from './copy.ts'
 import { reduce } from './reduce.ts'
 import type { Runtime } from './runtime.ts'
@@ -125,6 +126,9 @@ function emitBackward(module: WasmModule, target: Target, parameters: boolean): 
 /** Numbers that a thread takes at a time. */
 const CHUNK = 32768
 
+/** Rows of fewer numbers hardly fill a vector, and rounding weighs most in them: the reference, in double precision, does those. */
+const SHORT = 8
+
 /** The address of an affine parameter; of n times `missing` where there is none. */
 function withParameter(runtime: Runtime, parameter: NDArray | null, n: number, missing: number, use: (address: number) => void): void {
   if (parameter) return withDense(runtime, parameter, (dense) => use(dense.pointer))
@@ -137,17 +141,19 @@ function withParameter(runtime: Runtime, parameter: NDArray | null, n: number, m
 export function layerNorm(runtime: Runtime, y: NDArray, mean: NDArray, rstd: NDArray, x: NDArray, weight: NDArray | null, bias: NDArray | null, eps: number): void {
   const [rows, n] = x.shape
   if (x.numel === 0) return
+  if (n < SHORT) return reference.layerNorm(y, mean, rstd, x, weight, bias, eps)
   withRows(runtime, x, (from, stride) => withParameter(runtime, weight, n, 1, (w) => withParameter(runtime, bias, n, 0, (b) => {
     runtime.run('layerNorm', [y.pointer, mean.pointer, rstd.pointer, from, stride, n, w, b, eps], rows, Math.ceil(CHUNK / n))
   })))
 }
 
-export function layerNormBackward(runtime: Runtime, dx: NDArray, dweight: NDArray | null, dbias: NDArray | null, grad: NDArray, x: NDArray, mean: NDArray, rstd: NDArray, weight: NDArray | null): void {
+export function layerNormBackward(runtime: Runtime, dx: NDArray, dweight: NDArray | null, dbias: NDArray | null, grad: NDArray, x: NDArray, mean: NDArray, rstd: NDArray, weight: NDArray | null, eps: number): void {
   const [rows, n] = x.shape
   if (x.numel === 0) {
     for (const out of [dweight, dbias]) if (out) fill(runtime, out, 0)
     return
   }
+  if (n < SHORT) return reference.layerNormBackward(dx, dweight, dbias, grad, x, mean, rstd, weight, eps)
   const bands = Math.ceil(rows / BAND)
   const pass = (kernel: string, partial: number) => withRows(runtime, grad, (g, gradStride) => withRows(runtime, x, (from, xStride) => withDense(runtime, mean, (means) => withDense(runtime, rstd, (scales) => withParameter(runtime, weight, n, 1, (w) => {
     runtime.run(kernel, [dx.pointer, partial, g, gradStride, from, xStride, means.pointer, scales.pointer, w, n, rows], bands, Math.ceil(CHUNK / (BAND * n)))
