@@ -2,9 +2,8 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import * as reference from '../../lib/tensor/kernels/reference/elementwise.ts'
-import { accumulate, copy, emitCopy, fill, withDense } from '../../lib/tensor/kernels/simd/copy.ts'
+import { copy, emitCopy, fill, withDense } from '../../lib/tensor/kernels/simd/copy.ts'
 import { NDArray } from '../../lib/tensor/ndarray.ts'
-import { numelOf } from '../../lib/tensor/shape.ts'
 import { engines, numbers, surroundings, type Engine, useDefault, useReference } from './simd-engines.ts'
 
 test.before.each(useReference)
@@ -82,18 +81,6 @@ test('a copy into a view leaves the rest of the storage as it is', () => {
       assert.equal(numbers(out), numbers(expected), `view ${i} at offset ${offset}`)
     })
     assert.ok(surroundings(out).every(Number.isNaN))
-  }
-})
-
-test('accumulate adds to what is there', () => {
-  for (const view of [(x: NDArray) => x, (x: NDArray) => x.transpose(0, 2), (x: NDArray) => x.narrow(2, 1, 7)]) {
-    const out = engine.random([6, 10, 9])
-    const x = engine.random([6, 10, 9])
-    const before = numbers(view(out))
-    accumulate(engine.runtime, view(out), view(x))
-    assert.equal(numbers(view(out)), numbers(view(x)).map((value, i) => Math.fround(value + before[i])))
-    accumulate(engine.runtime, view(out), engine.array(new Float32Array(numelOf(view(x).shape)), view(x).shape))
-    assert.equal(numbers(view(out)), numbers(view(x)).map((value, i) => Math.fround(value + before[i])))
   }
 })
 

@@ -4,20 +4,14 @@ import { NDArray } from '../../tensor/ndarray.ts'
 import { gradThrough } from '../engine.ts'
 import { defineOp, type Gradients } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
+import { ofOutput } from './pointwise.ts'
 import { choosing } from './where.ts'
 
 type One = [x: NDArray]
 type GradAnd = [grad: NDArray, x: NDArray]
 
 /** max(x, 0), with gradient 0 at 0. */
-export const relu = defineOp('relu', {
-  forward(ctx, [x]: One) {
-    const y = unary('relu', x)
-    ctx.save(y)
-    return y
-  },
-  backward: ({ saved: [y] }, grad) => [reluBackward([grad, y])],
-})
+export const relu = ofOutput('relu', (grad, y) => reluBackward([grad, y]))
 
 /** The gradient where y > 0, else 0: linear in the gradient, constant in y. */
 export const reluBackward = defineOp('threshold_backward', {
@@ -28,14 +22,7 @@ export const reluBackward = defineOp('threshold_backward', {
   backward: ({ saved: [y] }, grad): Gradients => [reluBackward([grad, y]), null],
 })
 
-export const tanh = defineOp('tanh', {
-  forward(ctx, [x]: One) {
-    const y = unary('tanh', x)
-    ctx.save(y)
-    return y
-  },
-  backward: ({ saved: [y] }, grad) => [tanhBackward([grad, y])],
-})
+export const tanh = ofOutput('tanh', (grad, y) => tanhBackward([grad, y]))
 
 /** grad · (1 − y²) */
 export const tanhBackward = defineOp('tanh_backward', {
@@ -47,14 +34,7 @@ export const tanhBackward = defineOp('tanh_backward', {
 })
 
 /** 1 / (1 + exp(−x)) */
-export const sigmoid = defineOp('sigmoid', {
-  forward(ctx, [x]: One) {
-    const y = unary('sigmoid', x)
-    ctx.save(y)
-    return y
-  },
-  backward: ({ saved: [y] }, grad) => [sigmoidBackward([grad, y])],
-})
+export const sigmoid = ofOutput('sigmoid', (grad, y) => sigmoidBackward([grad, y]))
 
 /** grad · y · (1 − y) */
 export const sigmoidBackward = defineOp('sigmoid_backward', {

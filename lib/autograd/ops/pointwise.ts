@@ -20,7 +20,7 @@ function ofInput(name: UnaryOp, backward: (grad: Tensor, x: Tensor) => Tensor) {
 }
 
 /** y = f(x) with a gradient written in y, so that x need not be kept. */
-function ofOutput(name: UnaryOp, backward: (grad: Tensor, y: Tensor) => Tensor) {
+export function ofOutput(name: UnaryOp, backward: (grad: Tensor, y: Tensor) => Tensor) {
   return defineOp(name, {
     forward(ctx, [x]: One) {
       const y = unary(name, x)

@@ -7,12 +7,17 @@ function eachDenseRow(out: NDArray, row: (at: number, length: number) => void): 
   for (let at = 0; at < out.numel; at += length) row(at, length)
 }
 
+function largest(x: Float32Array, at: number, length: number): number {
+  let max = -Infinity
+  for (let i = at; i < at + length; i++) if (x[i] > max) max = x[i]
+  return max
+}
+
 export function softmax(out: NDArray, x: NDArray): void {
   const o = out.storage.data
   const p = x.values()
   eachDenseRow(out, (at, length) => {
-    let max = -Infinity
-    for (let i = at; i < at + length; i++) if (p[i] > max) max = p[i]
+    const max = largest(p, at, length)
     let sum = 0
     for (let i = at; i < at + length; i++) sum += o[i] = Math.exp(p[i] - max)
     for (let i = at; i < at + length; i++) o[i] /= sum
@@ -23,8 +28,7 @@ export function logSoftmax(out: NDArray, x: NDArray): void {
   const o = out.storage.data
   const p = x.values()
   eachDenseRow(out, (at, length) => {
-    let max = -Infinity
-    for (let i = at; i < at + length; i++) if (p[i] > max) max = p[i]
+    const max = largest(p, at, length)
     let sum = 0
     for (let i = at; i < at + length; i++) sum += Math.exp(p[i] - max)
     const shift = max + Math.log(sum)

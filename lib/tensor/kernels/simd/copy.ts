@@ -11,9 +11,8 @@ import { f32, f32x4, i32, v128, type Expr, type FunctionBuilder, type Local, typ
 type Row = (f: FunctionBuilder, n: Expr<'i32'>, out: Pointer, x: Pointer, outStep: Expr<'i32'>, xStep: Expr<'i32'>) => void
 
 /** Both sides consecutive. */
-const rowByVectors = (accumulate: boolean): Row => (f, n, out, x) => {
-  const value = (offset: number) => (accumulate ? f32x4.add(v128.load(out, offset), v128.load(x, offset)) : v128.load(x, offset))
-  eachVector(f, n, [out, x], 4, (offset) => f.do(v128.store(out, value(offset), offset)), (rest) => storeFirst(f, out, value(0), rest))
+const rowByVectors: Row = (f, n, out, x) => {
+  eachVector(f, n, [out, x], 4, (offset) => f.do(v128.store(out, v128.load(x, offset), offset)), (rest) => storeFirst(f, out, v128.load(x), rest))
 }
 
 /** One number all along. */
@@ -23,9 +22,9 @@ const rowOfOne: Row = (f, n, out, x) => {
 }
 
 /** Any steps. */
-const rowBySteps = (accumulate: boolean): Row => (f, n, out, x, outStep, xStep) => {
+const rowBySteps: Row = (f, n, out, x, outStep, xStep) => {
   f.for(n, {}, () => {
-    f.do(f32.store(out, accumulate ? f32.add(f32.load(out), f32.load(x)) : f32.load(x)))
+    f.do(f32.store(out, f32.load(x)))
     f.increase(out, outStep)
     f.increase(x, xStep)
   })
@@ -143,11 +142,9 @@ function emitFill(module: WasmModule): void {
 export function emitCopy(module: WasmModule): void {
   emitFill(module)
   emitTranspose(module)
-  emitWalk(module, 'copyRows', rowByVectors(false))
-  emitWalk(module, 'copySteps', rowBySteps(false))
+  emitWalk(module, 'copyRows', rowByVectors)
+  emitWalk(module, 'copySteps', rowBySteps)
   emitWalk(module, 'spread', rowOfOne)
-  emitWalk(module, 'addRows', rowByVectors(true))
-  emitWalk(module, 'addSteps', rowBySteps(true))
 }
 
 // ---- dispatch
@@ -189,18 +186,13 @@ function dimsOf(out: NDArray, x: NDArray): Dim[] {
 
 /** out = x. Both may have any strides. */
 export function copy(runtime: Runtime, out: NDArray, x: NDArray): void {
-  if (out.numel > 0) walk(runtime, out.pointer, x.pointer, dimsOf(out, x), false)
+  if (out.numel > 0) walk(runtime, out.pointer, x.pointer, dimsOf(out, x))
 }
 
-/** out += x. Both may have any strides. */
-export function accumulate(runtime: Runtime, out: NDArray, x: NDArray): void {
-  if (out.numel > 0) walk(runtime, out.pointer, x.pointer, dimsOf(out, x), true)
-}
-
-function walk(runtime: Runtime, out: number, x: number, dims: readonly Dim[], add: boolean): void {
+function walk(runtime: Runtime, out: number, x: number, dims: readonly Dim[]): void {
   const last = dims[dims.length - 1]
   const others = dims.slice(0, -1)
-  if (!add && last.size >= 4 && last.out === 4 && last.x !== 4 && last.x !== 0) {
+  if (last.size >= 4 && last.out === 4 && last.x !== 4 && last.x !== 0) {
     const row = others.findIndex(({ size, x }) => x === 4 && size >= 4)
     if (row >= 0) return transpose(runtime, out, x, others.toSpliced(row, 1), others[row], last)
   }
@@ -208,29 +200,29 @@ function walk(runtime: Runtime, out: number, x: number, dims: readonly Dim[], ad
   if (last.size < 4 && !consecutive && others.some(({ size }) => size > last.size)) {
     // Turning round a long loop beside others is cheaper than starting a short one many times.
     const longest = others.reduce((best, { size }, d) => (size > others[best].size ? d : best), 0)
-    return rows(runtime, out, x, [...dims.toSpliced(longest, 1), others[longest]], add)
+    return rows(runtime, out, x, [...dims.toSpliced(longest, 1), others[longest]])
   }
-  rows(runtime, out, x, dims, add)
+  rows(runtime, out, x, dims)
 }
 
-function rows(runtime: Runtime, out: number, x: number, dims: readonly Dim[], add: boolean): void {
+function rows(runtime: Runtime, out: number, x: number, dims: readonly Dim[]): void {
   const last = dims[dims.length - 1]
   const others = dims.slice(0, -1)
   if (last.size > 2 * LONGEST) {
     const cut = Math.floor(last.size / LONGEST)
     const done = cut * LONGEST
-    rows(runtime, out, x, [...others, { size: cut, out: LONGEST * last.out, x: LONGEST * last.x }, { ...last, size: LONGEST }], add)
-    if (done < last.size) rows(runtime, out + done * last.out, x + done * last.x, [...others, { ...last, size: last.size - done }], add)
+    rows(runtime, out, x, [...others, { size: cut, out: LONGEST * last.out, x: LONGEST * last.x }, { ...last, size: LONGEST }])
+    if (done < last.size) rows(runtime, out + done * last.out, x + done * last.x, [...others, { ...last, size: last.size - done }])
     return
   }
   // Up to two loops round the row until a unit of work is worth its start; three dimensions of units; what is left is walked here.
   let inner = 0
   while (inner < 2 && inner < others.length && (numelOf(dims.slice(dims.length - 1 - inner)) < SHORTEST || others.length - inner > 3)) inner++
   const units = others.slice(0, others.length - inner)
-  if (units.length > 3) return eachOf(units[0], out, x, (o, p) => rows(runtime, o, p, dims.slice(1), add))
+  if (units.length > 3) return eachOf(units[0], out, x, (o, p) => rows(runtime, o, p, dims.slice(1)))
   const [a, b, c] = [...new Array<Dim>(3 - units.length).fill(ONE), ...units]
   const [d, e] = [...new Array<Dim>(2 - inner).fill(ONE), ...others.slice(others.length - inner)]
-  const kernel = last.out === 4 && last.x === 4 ? (add ? 'addRows' : 'copyRows') : !add && last.out === 4 && last.x === 0 ? 'spread' : add ? 'addSteps' : 'copySteps'
+  const kernel = last.out === 4 && last.x === 4 ? 'copyRows' : last.out === 4 && last.x === 0 ? 'spread' : 'copySteps'
   const args = [out, x, a.out, a.x, b.size, b.out, b.x, c.size, c.out, c.x, d.size, d.out, d.x, e.size, e.out, e.x, last.size, last.out, last.x]
   runtime.run(kernel, args, numelOf(units), Math.ceil(CHUNK / (d.size * e.size * last.size)))
 }

@@ -100,33 +100,19 @@ const store = <T extends ValueType>(type: T, align: number, ...op: number[]) => 
 export const i32 = {
   add: binary('i32', 'i32', 0x6a), sub: binary('i32', 'i32', 0x6b), mul: binary('i32', 'i32', 0x6c),
   divU: binary('i32', 'i32', 0x6e), remU: binary('i32', 'i32', 0x70),
-  and: binary('i32', 'i32', 0x71), or: binary('i32', 'i32', 0x72), xor: binary('i32', 'i32', 0x73),
-  shl: binary('i32', 'i32', 0x74), shrS: binary('i32', 'i32', 0x75), shrU: binary('i32', 'i32', 0x76),
-  eqz: unary('i32', 'i32', 0x45), eq: binary('i32', 'i32', 0x46), ne: binary('i32', 'i32', 0x47),
-  ltS: binary('i32', 'i32', 0x48), ltU: binary('i32', 'i32', 0x49), gtS: binary('i32', 'i32', 0x4a), gtU: binary('i32', 'i32', 0x4b),
-  leS: binary('i32', 'i32', 0x4c), geS: binary('i32', 'i32', 0x4e), geU: binary('i32', 'i32', 0x4f),
+  and: binary('i32', 'i32', 0x71), or: binary('i32', 'i32', 0x72), shl: binary('i32', 'i32', 0x74),
+  eqz: unary('i32', 'i32', 0x45), eq: binary('i32', 'i32', 0x46),
+  ltS: binary('i32', 'i32', 0x48), ltU: binary('i32', 'i32', 0x49), gtS: binary('i32', 'i32', 0x4a), leS: binary('i32', 'i32', 0x4c), geS: binary('i32', 'i32', 0x4e),
   load: load('i32', 2, 0x28), store: store('i32', 2, 0x36),
   atomicLoad: load('i32', 2, 0xfe, 0x10), atomicStore: store('i32', 2, 0xfe, 0x17),
-  atomicAdd: (pointer: Arg<'i32'>, value: Arg<'i32'>): Expr<'i32'> => ({ type: 'i32', code: [codeOf('i32', pointer), codeOf('i32', value), 0xfe, 0x1e, 2, 0] }),
-  truncSat: unary('f32', 'i32', 0xfc, 0), reinterpret: unary('f32', 'i32', 0xbc),
+  truncSat: unary('f32', 'i32', 0xfc, 0),
   select: (a: Arg<'i32'>, b: Arg<'i32'>, condition: Arg<'i32'>): Expr<'i32'> => ({ type: 'i32', code: [codeOf('i32', a), codeOf('i32', b), codeOf('i32', condition), 0x1b] }),
 }
 
 export const f32 = {
-  add: binary('f32', 'f32', 0x92), sub: binary('f32', 'f32', 0x93), mul: binary('f32', 'f32', 0x94), div: binary('f32', 'f32', 0x95),
-  abs: unary('f32', 'f32', 0x8b), neg: unary('f32', 'f32', 0x8c), sqrt: unary('f32', 'f32', 0x91),
-  min: binary('f32', 'f32', 0x96), max: binary('f32', 'f32', 0x97),
-  lt: binary('f32', 'i32', 0x5d), gt: binary('f32', 'i32', 0x5e), eq: binary('f32', 'i32', 0x5b), ne: binary('f32', 'i32', 0x5c),
+  add: binary('f32', 'f32', 0x92),
   load: load('f32', 2, 0x2a), store: store('f32', 2, 0x38),
-  fromI32: unary('i32', 'f32', 0xb2), demote: unary('f64', 'f32', 0xb6),
-  lane: (vector: Expr<'v128'>, lane: number): Expr<'f32'> => ({ type: 'f32', code: [vector.code, 0xfd, 31, lane] }),
-}
-
-export const f64 = {
-  add: binary('f64', 'f64', 0xa0), sub: binary('f64', 'f64', 0xa1), mul: binary('f64', 'f64', 0xa2), div: binary('f64', 'f64', 0xa3), sqrt: unary('f64', 'f64', 0x9f),
-  load: load('f64', 3, 0x2b), store: store('f64', 3, 0x39),
-  promote: unary('f32', 'f64', 0xbb), fromI32: unary('i32', 'f64', 0xb7),
-  lane: (vector: Expr<'v128'>, lane: number): Expr<'f64'> => ({ type: 'f64', code: [vector.code, 0xfd, 33, lane] }),
+  fromI32: unary('i32', 'f32', 0xb2),
 }
 
 const simd = (op: number): number[] => [0xfd, ...unsigned(op)]
@@ -136,16 +122,15 @@ export const v128 = {
   load: load('v128', 2, ...simd(0)), store: store('v128', 2, ...simd(11)),
   /** One number into all four lanes. */
   loadSplat: load('v128', 2, ...simd(9)),
-  /** One number, or two, into the first lanes; 0 into the others. */
-  load1: load('v128', 2, ...simd(92)), load2: load('v128', 2, ...simd(93)),
+  /** One number into the first lane; 0 into the others. */
+  load1: load('v128', 2, ...simd(92)),
   /** Lane `lane` to memory; or two lanes, `pair` 0 or 1. */
   store1: (pointer: Arg<'i32'>, vector: Expr<'v128'>, lane: number, offset = 0): Statement => ({ code: [codeOf('i32', pointer), vector.code, simd(90), 2, unsigned(offset), lane] }),
   store2: (pointer: Arg<'i32'>, vector: Expr<'v128'>, pair: number, offset = 0): Statement => ({ code: [codeOf('i32', pointer), vector.code, simd(91), 2, unsigned(offset), pair] }),
-  and: binary('v128', 'v128', ...simd(78)), andNot: binary('v128', 'v128', ...simd(79)), or: binary('v128', 'v128', ...simd(80)), xor: binary('v128', 'v128', ...simd(81)),
+  and: binary('v128', 'v128', ...simd(78)), andNot: binary('v128', 'v128', ...simd(79)), or: binary('v128', 'v128', ...simd(80)),
   not: unary('v128', 'v128', ...simd(77)),
   /** Bits of a where the mask has ones, of b elsewhere. */
   select: (a: Arg<'v128'>, b: Arg<'v128'>, mask: Arg<'v128'>): Expr<'v128'> => ternary('v128', ...simd(82))(a, b, mask),
-  anyTrue: unary('v128', 'i32', ...simd(83)),
   /** Four lanes chosen from the eight of a and b. */
   shuffle: (a: Expr<'v128'>, b: Expr<'v128'>, lanes: readonly [number, number, number, number]): Expr<'v128'> => ({
     type: 'v128',
@@ -160,13 +145,11 @@ export const f32x4 = {
   add: binary('v128', 'v128', ...simd(228)), sub: binary('v128', 'v128', ...simd(229)), mul: binary('v128', 'v128', ...simd(230)), div: binary('v128', 'v128', ...simd(231)),
   min: binary('v128', 'v128', ...simd(232)), max: binary('v128', 'v128', ...simd(233)), pmin: binary('v128', 'v128', ...simd(234)), pmax: binary('v128', 'v128', ...simd(235)),
   abs: unary('v128', 'v128', ...simd(224)), neg: unary('v128', 'v128', ...simd(225)), sqrt: unary('v128', 'v128', ...simd(227)),
-  ceil: unary('v128', 'v128', ...simd(103)), floor: unary('v128', 'v128', ...simd(104)), trunc: unary('v128', 'v128', ...simd(105)), nearest: unary('v128', 'v128', ...simd(106)),
+  ceil: unary('v128', 'v128', ...simd(103)), floor: unary('v128', 'v128', ...simd(104)), nearest: unary('v128', 'v128', ...simd(106)),
   eq: binary('v128', 'v128', ...simd(65)), ne: binary('v128', 'v128', ...simd(66)), lt: binary('v128', 'v128', ...simd(67)), gt: binary('v128', 'v128', ...simd(68)), le: binary('v128', 'v128', ...simd(69)), ge: binary('v128', 'v128', ...simd(70)),
   fromI32x4: unary('v128', 'v128', ...simd(250)),
   /** a · b + c, rounded once or twice as the machine likes. */
   relaxedMadd: ternary('v128', ...simd(0x105)),
-  /** c − a · b */
-  relaxedNmadd: ternary('v128', ...simd(0x106)),
 }
 
 export const i32x4 = {
@@ -175,15 +158,7 @@ export const i32x4 = {
   add: binary('v128', 'v128', ...simd(174)), sub: binary('v128', 'v128', ...simd(177)),
   shl: (vector: Arg<'v128'>, bits: Arg<'i32'>): Expr<'v128'> => ({ type: 'v128', code: [codeOf('v128', vector), codeOf('i32', bits), simd(171)] }),
   shrS: (vector: Arg<'v128'>, bits: Arg<'i32'>): Expr<'v128'> => ({ type: 'v128', code: [codeOf('v128', vector), codeOf('i32', bits), simd(172)] }),
-  gtS: binary('v128', 'v128', ...simd(59)), ltS: binary('v128', 'v128', ...simd(57)),
-  truncSat: unary('v128', 'v128', ...simd(248)),
-}
-
-/** Two float64. */
-export const f64x2 = {
-  splat: unary('f64', 'v128', ...simd(20)),
-  add: binary('v128', 'v128', ...simd(240)), sub: binary('v128', 'v128', ...simd(241)), mul: binary('v128', 'v128', ...simd(242)), div: binary('v128', 'v128', ...simd(243)),
-  promoteLow: unary('v128', 'v128', ...simd(95)), demoteZero: unary('v128', 'v128', ...simd(94)),
+  gtS: binary('v128', 'v128', ...simd(59)),
 }
 
 // ---- functions and modules
