@@ -19,7 +19,7 @@ export function explainBadStep(model: nn.Module, loss: () => Tensor, draws: Uint
     }, { forward: true })
   } catch (error) {
     if (!(error instanceof GraphError)) throw error
-    const [what] = error.message.split(/; it was called at|\n/)
+    const [what] = error.message.split(/; it was called at|\.?\n/)
     return `the first bad operation is ${what}${path.current() ? `, in ${path.current()}` : ', on the way back'}`
   }
   const overflown = [...model.namedParameters()].find(([, { grad }]) => grad !== null && !hasOnlyFinite(grad))

@@ -11,7 +11,7 @@ const run = 'run'
 const options = {
   data: text('NAME|FOLDER', { group: pictures, help: 'synthetic (built in), cifar10, cifar100, mnist, fashion-mnist, or a folder with a folder of pictures for each class', otherwise: 'synthetic' }),
   folder: text('PATH', { group: pictures, help: 'where the files of a data set lie', otherwise: 'data/NAME' }),
-  trainSize: number('N', { group: pictures, least: 1, help: 'how many pictures to learn from', otherwise: 'all; 6000 synthetic ones' }),
+  trainSize: number('N', { group: pictures, least: 1, help: 'how many pictures to learn from', otherwise: 'all; 12000 synthetic ones' }),
   testSize: number('N', { group: pictures, least: 1, help: 'how many pictures to test with', otherwise: 'all; 1000 synthetic ones' }),
   imageSize: number('N', { group: pictures, least: 1, help: 'height and width that the pictures of a folder are brought to', otherwise: '32' }),
   badPictures: choice(['error', 'skip'], { group: pictures, help: 'what a picture in a folder that cannot be decoded is', otherwise: 'error' }),
@@ -122,7 +122,7 @@ export function complete(given: GivenSettings): Settings {
   const settings: Settings = {
     data,
     folder: given.folder ?? `data/${data}`,
-    trainSize: given.trainSize,
+    trainSize: given.trainSize ?? (isSmall ? 12_000 : undefined),
     testSize: given.testSize,
     imageSize: given.imageSize ?? 32,
     badPictures: given.badPictures ?? 'error',
@@ -169,7 +169,7 @@ const CONDITIONS: readonly { readonly names: readonly (keyof Settings)[]; readon
   { names: ['convLayers'], where: '--model cct', holds: ({ model }) => model === 'cct' },
   { names: ['dim', 'mlp', 'dropPath'], where: '--model vit or cct', holds: ({ model }) => model !== 'notebook' },
   { names: ['momentum'], where: '--optimizer sgd', holds: ({ optimizer }) => optimizer === 'sgd' },
-  { names: ['resume', 'overwrite', 'saveEvery'], where: '--out FOLDER', holds: ({ out }) => out !== undefined },
+  { names: ['resume', 'overwrite'], where: '--out FOLDER', holds: ({ out }) => out !== undefined },
 ]
 
 /** Where the setting `name` would mean something, if it means nothing beside the others. */
