@@ -1,5 +1,5 @@
 /** A training between two steps: everything that the next step depends on, and the step itself. */
-import { data, getRngState, Generator, manualSeed, nn, setRngState, type optim, type Tensor } from 'vitgrad'
+import { data, getRngState, Generator, manualSeed, nn, optim, setRngState, type Tensor } from 'vitgrad'
 import { buildModel, type Architecture } from './architecture.ts'
 import { explainBadStep } from './bad-step.ts'
 import type { StepRecord } from './metrics.ts'
@@ -31,6 +31,8 @@ export interface TrainingState {
   readonly model: nn.StateDict
   readonly optimizer: optim.OptimizerState<object>
   readonly schedule: optim.lrScheduler.SchedulerState
+  /** The running mean of the weights, if there is one. */
+  readonly average: nn.StateDict | null
   /** Where random draws go on, and the order of the present epoch began. */
   readonly draws: Uint8Array
   readonly order: Uint8Array
@@ -41,6 +43,7 @@ export class Training {
   readonly model: nn.Module
   readonly #optimizer: optim.SGD | optim.AdamW
   readonly #schedule: Schedule
+  readonly #average: optim.swaUtils.AveragedModel | null
   readonly loader: data.DataLoader
   /** Where each epoch's order is drawn from. */
   readonly #generator: Generator
@@ -52,6 +55,7 @@ export class Training {
     this.settings = settings
     manualSeed(settings.seed)
     this.model = buildModel(architecture)
+    this.#average = settings.ema > 0 ? new optim.swaUtils.AveragedModel(this.model, { decay: settings.ema }) : null
     this.#optimizer = chooseOptimizer(this.model, settings)
     this.#generator = new Generator(settings.seed)
     this.#order = this.#generator.getState()
@@ -66,7 +70,7 @@ export class Training {
   }
   /** The model that is tested and kept. */
   get result(): nn.Module {
-    return this.model
+    return this.#average?.module ?? this.model
   }
 
   /** The batches of the present epoch that are left. */
@@ -95,6 +99,7 @@ export class Training {
     if (!Number.isFinite(gradNorm)) throw refuse(`the norm of the gradients became ${gradNorm}`)
     this.#optimizer.step()
     this.#schedule.step()
+    this.#average?.updateParameters(this.model)
     return this.#advance(images.shape[0], { loss: value, accuracy: accuracy(logits, labels), lr, gradNorm })
   }
   #advance(count: number, result: Pick<StepRecord, 'loss' | 'accuracy' | 'lr' | 'gradNorm'>): StepRecord {
@@ -118,15 +123,17 @@ export class Training {
       model: this.model.stateDict(),
       optimizer: this.#optimizer.stateDict(),
       schedule: this.#schedule.stateDict(),
+      average: this.#average?.stateDict() ?? null,
       draws: getRngState(),
       order: this.#order,
     }
   }
   /** Goes on from a state of a training with the same settings. */
-  load({ position, model, optimizer, schedule, draws, order }: TrainingState): void {
+  load({ position, model, optimizer, schedule, average, draws, order }: TrainingState): void {
     this.model.loadStateDict(model)
     this.#optimizer.loadStateDict(optimizer as ReturnType<optim.SGD['stateDict']> & ReturnType<optim.AdamW['stateDict']>)
     this.#schedule.loadStateDict(schedule)
+    if (average) this.#average?.loadStateDict(average)
     this.position = position
     this.#order = order
     setRngState(draws)
