@@ -1,28 +1,115 @@
 /** Pictures to learn from and to test with, by their name. */
-import { data } from 'vitgrad'
-import type { Settings } from './settings.ts'
+import { data, type Tensor } from 'vitgrad'
 import type { PictureKind } from './architecture.ts'
+import type { Settings } from './settings.ts'
 
-/** How pixels from 0 to 1 are brought around 0: (pixel − mean) / std, for each channel. */
+/** How values from 0 to 1 are brought around 0: (value − mean) / std, for each channel. */
 export interface Normalization {
   readonly mean: readonly number[]
   readonly std: readonly number[]
 }
 
-export interface Pictures extends PictureKind {
-  readonly train: data.Dataset
+export interface TestPictures extends PictureKind {
   readonly test: data.Dataset
   readonly normalization: Normalization
 }
 
-export function openPictures({ data: name, folder, trainSize, testSize }: Settings): Pictures {
-  if (name === 'cifar10')
-    return {
-      train: data.cifar10(folder, { train: true, count: trainSize }), test: data.cifar10(folder, { train: false, count: testSize }),
-      classes: data.cifar10Classes, shape: [3, 32, 32], normalization: { mean: [0.4914, 0.4822, 0.4465], std: [0.247, 0.2435, 0.2616] },
-    }
-  return {
-    train: data.synthetic({ train: true, count: trainSize }), test: data.synthetic({ train: false, count: testSize }),
-    classes: data.syntheticClasses, shape: [3, 32, 32], normalization: { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] },
+export interface Pictures extends TestPictures {
+  readonly train: data.Dataset
+}
+
+/** Which pictures are meant. */
+export type Choice = Pick<Settings, 'data' | 'folder' | 'testSize' | 'imageSize' | 'badPictures'>
+
+/** A set of pictures before it is known what is done to them: of its two parts, the first so many, each varied and normalised. */
+interface Source extends PictureKind {
+  readonly normalization: Normalization
+  read(part: 'train' | 'test', count: number | undefined, augmentation: readonly data.transforms.Transform[]): data.Dataset
+}
+
+export function openPictures(settings: Settings): Pictures {
+  const source = sourceOf(settings)
+  const { classes, shape, normalization } = source
+  return { train: source.read('train', settings.trainSize, augmentation(settings.augment, shape[1])), test: source.read('test', settings.testSize, []), classes, shape, normalization }
+}
+
+/** The test pictures alone. */
+export function openTestPictures(choice: Choice): TestPictures {
+  const { classes, shape, normalization, read } = sourceOf(choice)
+  return { test: read('test', choice.testSize, []), classes, shape, normalization }
+}
+
+/** How a picture is varied while it is learnt from. */
+function augmentation(name: Settings['augment'], size: number): data.transforms.Transform[] {
+  const { RandomCrop, RandomHorizontalFlip, RandAugment } = data.transforms
+  const crop = () => new RandomCrop(size, { padding: Math.round(size / 8) })
+  switch (name) {
+    case 'none':
+      return []
+    case 'flip':
+      return [new RandomHorizontalFlip()]
+    case 'crop':
+      return [crop()]
+    case 'flip-crop':
+      return [crop(), new RandomHorizontalFlip()]
+    case 'randaugment':
+      return [crop(), new RandomHorizontalFlip(), new RandAugment()]
+  }
+}
+
+type Reader = (folder: string, options: data.PicturesOptions) => data.ImageDataset
+
+function sourceOf({ data: name, folder }: Choice): Source {
+  const files = (reader: Reader, classes: readonly string[], shape: Source['shape'], normalization: Normalization): Source => ({
+    classes, shape, normalization,
+    read: (part, count, augmentation) => reader(folder, { train: part === 'train', count, transform: normalized(augmentation, normalization) }),
+  })
+  switch (name) {
+    case 'cifar10':
+      return files(data.cifar10, data.cifar10Classes, [3, 32, 32], { mean: [0.4914, 0.4822, 0.4465], std: [0.247, 0.2435, 0.2616] })
+    case 'cifar100':
+      return files(data.cifar100, data.cifar100Classes, [3, 32, 32], { mean: [0.5071, 0.4865, 0.4409], std: [0.2673, 0.2564, 0.2762] })
+    case 'mnist':
+      return files(data.mnist, data.mnistClasses, [1, 28, 28], { mean: [0.1307], std: [0.3081] })
+    case 'fashion-mnist':
+      return files(data.fashionMnist, data.fashionMnistClasses, [1, 28, 28], { mean: [0.286], std: [0.353] })
+    default:
+      return synthetic
+  }
+}
+
+function normalized(augmentation: readonly data.transforms.Transform[], { mean, std }: Normalization): data.transforms.Transform {
+  return new data.transforms.Compose([...augmentation, new data.transforms.Normalize(mean, std)])
+}
+
+const half: Normalization = { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] }
+
+/** The built-in pictures come normalised, and are varied as those of other sets are: with values from 0 to 1. */
+const synthetic: Source = {
+  classes: data.syntheticClasses,
+  shape: [3, 32, 32],
+  normalization: half,
+  read(part, count, augmentation) {
+    const drawn = data.synthetic({ train: part === 'train', count })
+    const vary = normalized(augmentation, half)
+    return augmentation.length === 0 ? drawn : new Transformed(drawn, (image) => vary(image.mul(0.25).add(0.5)))
+  },
+}
+
+/** Another dataset with a function applied to each picture. */
+class Transformed implements data.Dataset {
+  readonly #dataset: data.Dataset
+  readonly #transform: (image: Tensor) => Tensor
+
+  constructor(dataset: data.Dataset, transform: (image: Tensor) => Tensor) {
+    this.#dataset = dataset
+    this.#transform = transform
+  }
+  get length(): number {
+    return this.#dataset.length
+  }
+  get(index: number): data.Sample {
+    const [image, label] = this.#dataset.get(index)
+    return [typeof image === 'number' ? image : this.#transform(image), label]
   }
 }

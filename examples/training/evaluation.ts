@@ -28,7 +28,7 @@ interface EvaluateOptions {
   readonly classes: number
   /** Where the loader draws from, so that a training's own draws stay as they are. */
   readonly generator: Generator
-  /** Called before each batch with the number of pictures done; what it returns ends the evaluation when it is true. */
+  /** Called before each batch with the number of pictures done; true ends the evaluation. */
   readonly stopping?: (done: number) => boolean | Promise<boolean>
 }
 

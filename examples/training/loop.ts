@@ -19,7 +19,7 @@ export async function train(given: GivenSettings): Promise<number> {
   const { settings, folder, goesOn } = begin(given)
   const pictures = openPictures(settings)
   const architecture = chooseArchitecture(settings, pictures)
-  const training = new Training(settings, architecture, pictures.train)
+  const training = new Training(settings, architecture, pictures)
   if (folder && !goesOn) folder.create(settings)
   const kept = folder && goesOn ? loadCheckpoint(folder, training, pictures) : undefined
   const run = new Run(training, pictures, { architecture, normalization: pictures.normalization, shape: pictures.shape, classes: pictures.classes, data: settings.data }, folder && { folder, metrics: new Metrics(folder.path, kept) })

@@ -95,7 +95,7 @@ function readAll<O extends Options>(options: O, written: object, called: (flag: 
   return Object.fromEntries(entries) as Given<O>
 }
 
-/** The options under their headings, a line each; long ones take two. */
+/** The options under their headings. */
 export function describe(options: Options): string {
   const groups = new Map<string, [string, Option<unknown>][]>()
   for (const entry of Object.entries(options)) groups.set(entry[1].group, [...(groups.get(entry[1].group) ?? []), entry])
@@ -103,9 +103,21 @@ export function describe(options: Options): string {
 }
 
 const COLUMN = 28
+const WIDTH = 116
 
 function described(name: string, { value, help, otherwise }: Option<unknown>): string {
   const flag = `  --${flagOf(name)} ${value}`.trimEnd()
-  const text = otherwise === undefined ? help : `${help} [${otherwise}]`
-  return flag.length < COLUMN ? `${flag.padEnd(COLUMN)}${text}` : `${flag}\n${' '.repeat(COLUMN)}${text}`
+  const lines = wrapped(otherwise === undefined ? help : `${help} [${otherwise}]`, WIDTH - COLUMN)
+  const indented = lines.map((line) => ' '.repeat(COLUMN) + line)
+  return flag.length < COLUMN - 1 ? [flag.padEnd(COLUMN) + lines[0], ...indented.slice(1)].join('\n') : [flag, ...indented].join('\n')
+}
+
+function wrapped(text: string, width: number): string[] {
+  const lines = ['']
+  for (const word of text.split(' ')) {
+    const longer = `${lines[lines.length - 1]} ${word}`.trimStart()
+    if (longer.length <= width) lines[lines.length - 1] = longer
+    else lines.push(word)
+  }
+  return lines
 }

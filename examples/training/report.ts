@@ -49,19 +49,20 @@ function pictureOf(image: Tensor, { normalization: { mean, std } }: Pictures): P
 const percent = (share: number) => `${(100 * share).toFixed(2)} %`
 
 function page({ settings, model, pictures, evaluation, records }: Results): string {
-  const epochs = records.filter(({ testAccuracy }) => testAccuracy !== null)
+  const tested = records.filter(({ testAccuracy }) => testAccuracy !== null)
   const parameters = [...model.parameters()].reduce((sum, parameter) => sum + parameter.numel(), 0)
-  const best = Math.max(...epochs.map(({ testAccuracy }) => testAccuracy ?? 0))
+  const best = Math.max(...tested.map(({ testAccuracy }) => testAccuracy ?? 0))
+  const count = (n: number) => n.toLocaleString('en')
   return `# ${model.constructor.name} on ${settings.data}: ${percent(evaluation.accuracy)}
 
-${epochs.length} of ${settings.epochs} epochs, ${parameters.toLocaleString('en')} parameters, ${pictures.train.length.toLocaleString('en')} pictures to learn from and ${pictures.test.length.toLocaleString('en')} to test with.
-Best test accuracy so far: ${percent(best)}.
+After ${tested.length} of ${settings.epochs} epochs; the best test accuracy so far is ${percent(best)}. The model has ${count(parameters)} parameters. It has learnt
+from ${count(pictures.train.length)} pictures and was tested with ${count(pictures.test.length)} others.
 
 ![loss, accuracy and learning rate](curves.svg)
 
-| epoch | training loss, last step | test loss | test accuracy |
+| epoch | training loss | test loss | test accuracy |
 |---|---|---|---|
-${epochs.map(({ epoch, loss, testLoss, testAccuracy }) => `| ${epoch} | ${loss.toFixed(4)} | ${testLoss?.toFixed(4)} | ${percent(testAccuracy ?? 0)} |`).join('\n')}
+${tested.map(({ epoch, testLoss, testAccuracy }) => `| ${epoch} | ${meanLoss(records, epoch).toFixed(4)} | ${testLoss?.toFixed(4)} | ${percent(testAccuracy ?? 0)} |`).join('\n')}
 
 ## What is taken for what
 
@@ -81,6 +82,12 @@ ${epochs.map(({ epoch, loss, testLoss, testAccuracy }) => `| ${epoch} | ${loss.t
 ${JSON.stringify(settingsToConfig(settings), null, 2)}
 \`\`\`
 
-\`settings.json\` holds them, too: \`npm run train -- --config ${'settings.json'}\` makes the same run again.
+The same run again: \`npm run train -- --config ${settings.out}/settings.json --out runs/again\`.
 `
+}
+
+/** The mean over the steps of an epoch, which ends at `end`. */
+function meanLoss(records: readonly StepRecord[], end: number): number {
+  const losses = records.filter(({ epoch }) => epoch > end - 1 && epoch <= end).map(({ loss }) => loss)
+  return losses.reduce((sum, loss) => sum + loss, 0) / losses.length
 }

@@ -62,7 +62,7 @@ export type Settings = Omit<Required, Open> & { readonly [K in Open]: Required[K
 export const help = `Trains a Vision Transformer on the CPU.
 
   npm start                                                 the built-in pictures: ten shapes and textures
-  npm run train -- --data cifar10 --out runs/first          CIFAR-10, kept in a folder (run \`npm run data:cifar10\` first)
+  npm run train -- --data cifar10 --out runs/first          CIFAR-10, kept in a folder (after \`npm run data:cifar10\`)
   npm run train -- --out runs/first --resume                goes on after an interruption, as if there had been none
   npm run train -- --config examples/recipes/cct.json       a recipe
 

@@ -1,7 +1,8 @@
 /** A training between two steps: everything that the next step depends on, and the step itself. */
-import { data, getRngState, Generator, manualSeed, nn, optim, setRngState, type Tensor } from 'vitgrad'
+import { data, getRngState, Generator, manualSeed, nn, optim, randint, setRngState, type Tensor } from 'vitgrad'
 import { buildModel, type Architecture } from './architecture.ts'
 import { explainBadStep } from './bad-step.ts'
+import type { Pictures } from './datasets.ts'
 import type { StepRecord } from './metrics.ts'
 import { RunError } from './mistakes.ts'
 import { chooseOptimizer, chooseSchedule, type Schedule } from './optimization.ts'
@@ -48,10 +49,11 @@ export class Training {
   /** Where each epoch's order is drawn from. */
   readonly #generator: Generator
   #order: Uint8Array
+  readonly #mixes: readonly (data.transforms.MixUp | data.transforms.CutMix)[]
   position = START
 
   /** Everything is drawn from the settings' seed. */
-  constructor(settings: Settings, architecture: Architecture, pictures: data.Dataset) {
+  constructor(settings: Settings, architecture: Architecture, { train, classes: { length: numClasses } }: Pictures) {
     this.settings = settings
     manualSeed(settings.seed)
     this.model = buildModel(architecture)
@@ -59,7 +61,10 @@ export class Training {
     this.#optimizer = chooseOptimizer(this.model, settings)
     this.#generator = new Generator(settings.seed)
     this.#order = this.#generator.getState()
-    this.loader = new data.DataLoader(pictures, { batchSize: settings.batch, shuffle: true, generator: this.#generator })
+    this.loader = new data.DataLoader(train, { batchSize: settings.batch, shuffle: true, generator: this.#generator })
+    const { MixUp, CutMix } = data.transforms
+    const { mixup, cutmix } = settings
+    this.#mixes = [...(mixup > 0 ? [new MixUp({ alpha: mixup, numClasses })] : []), ...(cutmix > 0 ? [new CutMix({ alpha: cutmix, numClasses })] : [])]
     this.#schedule = chooseSchedule(this.#optimizer, settings, this.loader.length)
   }
   get isOver(): boolean {
@@ -77,7 +82,14 @@ export class Training {
   *batches(): Iterable<readonly [images: Tensor, labels: Tensor]> {
     this.#generator.setState(this.#order)
     let number = 0
-    for (const [images, labels] of this.loader) if (number++ >= this.position.batch) yield [images, labels]
+    for (const [images, labels] of this.loader) if (number++ >= this.position.batch) yield this.#mixed(images, labels)
+  }
+
+  /** The batch after Mixup or CutMix; where both are wanted, one of them alike. */
+  #mixed(images: Tensor, labels: Tensor): readonly [Tensor, Tensor] {
+    if (this.#mixes.length === 0) return [images, labels]
+    const chosen = this.#mixes[this.#mixes.length === 1 ? 0 : randint(0, this.#mixes.length, [1]).item()]
+    return chosen(images, labels)
   }
 
   /** Forward, backward, update. Throws a RunError that says where it went wrong when loss or gradients are not finite; then nothing is updated. */

@@ -1,6 +1,6 @@
 /** samples.png: the worst mistakes with what is right and what the model said. */
 import type { Mistake } from '../evaluation.ts'
-import { Canvas, fitted, grey, lineHeight, type Colour, type Picture } from './canvas.ts'
+import { Canvas, fitted, grey, lineHeight, widthOf, type Colour, type Picture } from './canvas.ts'
 
 const COLUMNS = 6
 const SIZE = 128
@@ -23,7 +23,10 @@ export function drawSamples(title: string, mistakes: readonly Mistake[], classes
     const top = TITLE + Math.floor(i / COLUMNS) * cell.height
     canvas.picture(left, top, SIZE, pictureOf(index))
     canvas.text(left, top + SIZE + 3, fitted(classes[label], SIZE), right)
-    canvas.text(left, top + SIZE + 3 + lineHeight, fitted(`${classes[predicted]} ${Math.round(100 * said)} %`, SIZE), wrong)
+    canvas.text(left, top + SIZE + 3 + lineHeight, besides(classes[predicted], ` ${Math.round(100 * said)} %`), wrong)
   })
   return canvas.toPng()
 }
+
+/** As much of the name as leaves room for what follows. */
+const besides = (name: string, rest: string) => fitted(name, SIZE - widthOf(rest)) + rest
