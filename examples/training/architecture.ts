@@ -6,7 +6,11 @@ import type { Settings } from './settings.ts'
 /** A class of `vit` with the options that it is built with. */
 export type Architecture =
   | { readonly name: 'VisionTransformer'; readonly options: vit.VisionTransformerOptions }
+  | { readonly name: 'CompactTransformer'; readonly options: vit.CompactTransformerOptions }
   | { readonly name: 'Vit'; readonly options: vit.VitOptions }
+
+/** The models that there are. */
+export type Model = vit.VisionTransformer | vit.CompactTransformer | vit.Vit
 
 /** What a model must fit. */
 export interface PictureKind {
@@ -15,20 +19,24 @@ export interface PictureKind {
   readonly classes: readonly string[]
 }
 
-export function chooseArchitecture({ model, patch, depth, heads, dim, mlp, dropout }: Settings, { shape: [channels, imageSize], classes }: PictureKind): Architecture {
+export function chooseArchitecture({ model, patch, convLayers, depth, heads, dim, mlp: mlpRatio, dropout, dropPath }: Settings, { shape: [channels, imageSize], classes: { length: classes } }: PictureKind): Architecture {
   if (model === 'notebook') {
     if (channels !== 3) throw new UsageError(`--model notebook takes pictures of three colours, and these have ${channels}: choose vit or cct`)
-    return { name: 'Vit', options: { imageSize, patchSize: patch, numBlocks: depth, heads, dropout, classes: classes.length } }
+    return { name: 'Vit', options: { imageSize, patchSize: patch, numBlocks: depth, heads, dropout, classes } }
   }
-  return { name: 'VisionTransformer', options: { imageSize, patchSize: patch, classes: classes.length, dim, depth, heads, mlpRatio: mlp, dropout, channels } }
+  const both = { imageSize, classes, dim, depth, heads, mlpRatio, dropout, dropPath, channels }
+  if (model === 'cct') return { name: 'CompactTransformer', options: { ...both, convLayers, attentionDropout: dropout } }
+  return { name: 'VisionTransformer', options: { ...both, patchSize: patch } }
 }
 
 /** Builds a model with initial weights. Throws a UsageError for options that do not fit together. */
-export function buildModel(architecture: Architecture): nn.Module {
+export function buildModel(architecture: Architecture): Model {
   try {
     switch (architecture.name) {
       case 'VisionTransformer':
         return new vit.VisionTransformer(architecture.options)
+      case 'CompactTransformer':
+        return new vit.CompactTransformer(architecture.options)
       case 'Vit':
         return new vit.Vit(architecture.options)
     }
@@ -36,3 +44,5 @@ export function buildModel(architecture: Architecture): nn.Module {
     throw error instanceof ValueError ? new UsageError(error.message) : error
   }
 }
+
+export const isModel = (module: nn.Module): module is Model => module instanceof vit.VisionTransformer || module instanceof vit.CompactTransformer || module instanceof vit.Vit

@@ -1,8 +1,10 @@
 /** What a run looks like after an epoch: pictures, and a page that holds them together. */
-import type { data, nn, Tensor } from 'vitgrad'
+import { noGrad, stack, vit, type data, type nn, type Tensor } from 'vitgrad'
+import { isModel } from './architecture.ts'
 import type { Pictures } from './datasets.ts'
 import type { Evaluation } from './evaluation.ts'
 import type { StepRecord } from './metrics.ts'
+import { drawAttention, type AttendedPicture } from './pictures/attention.ts'
 import type { Picture } from './pictures/canvas.ts'
 import { drawSamples } from './pictures/samples.ts'
 import type { RunFolder } from './run-folder.ts'
@@ -22,15 +24,39 @@ export async function writeReport(folder: RunFolder, results: Results): Promise<
   const [{ drawCurves }, { drawConfusion }] = await Promise.all([import('./plots/curves.ts'), import('./plots/confusion.ts')])
   folder.write('curves.svg', drawCurves(records))
   folder.write('confusion.svg', drawConfusion(evaluation.confusion, pictures.classes))
-  const title = `The worst mistakes: what it is in green, what the model said in red`
-  folder.write('samples.png', drawSamples(title, evaluation.mistakes, pictures.classes, (index) => pictureOf(imageOf(pictures.test, index), pictures)))
+  folder.write('samples.png', drawSamples('The worst mistakes: what it is in green, what the model said in red', evaluation.mistakes, pictures.classes, (index) => pictureOf(sampleOf(pictures.test, index)[0], pictures)))
+  folder.write('attention.png', drawAttention('Where the model looks: attention rollout, from dark (little) to bright (much)', attended(results)))
   folder.write('report.md', page(results))
 }
 
-function imageOf(dataset: data.Dataset, index: number): Tensor {
-  const [image] = dataset.get(index)
+/** One picture of each class, or of as many as there is room for, with the attention that it gets. */
+function attended({ model, pictures }: Results): AttendedPicture[] {
+  if (!isModel(model)) return []
+  const samples = firstOfEachClass(pictures.test, Math.min(pictures.classes.length, 9))
+  const images = stack(samples.map(({ image }) => image))
+  const { shape: [, rows, columns], data: shares } = vit.attentionRollout(model, images)
+  const predicted = noGrad(() => model(images).argmax(1)).data
+  return samples.map(({ image, label }, i) => ({
+    picture: pictureOf(image, pictures),
+    attention: Array.from({ length: rows }, (_, row) => [...shares.subarray((i * rows + row) * columns, (i * rows + row + 1) * columns)]),
+    label: pictures.classes[label],
+    predicted: pictures.classes[predicted[i]],
+  }))
+}
+
+function firstOfEachClass(dataset: data.Dataset, most: number): { readonly image: Tensor; readonly label: number }[] {
+  const found = new Map<number, Tensor>()
+  for (let index = 0; index < dataset.length && found.size < most; index++) {
+    const [image, label] = sampleOf(dataset, index)
+    if (!found.has(label)) found.set(label, image)
+  }
+  return [...found].map(([label, image]) => ({ label, image })).sort((a, b) => a.label - b.label)
+}
+
+function sampleOf(dataset: data.Dataset, index: number): [image: Tensor, label: number] {
+  const [image, label] = dataset.get(index)
   if (typeof image === 'number') throw new TypeError('a sample begins with its picture')
-  return image
+  return [image, typeof label === 'number' ? label : label.item()]
 }
 
 /** A normalised picture (C, H, W) as bytes; one channel becomes grey. */

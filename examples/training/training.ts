@@ -1,6 +1,6 @@
 /** A training between two steps: everything that the next step depends on, and the step itself. */
 import { data, getRngState, Generator, manualSeed, nn, optim, randint, setRngState, type Tensor } from 'vitgrad'
-import { buildModel, type Architecture } from './architecture.ts'
+import { buildModel, type Architecture, type Model } from './architecture.ts'
 import { explainBadStep } from './bad-step.ts'
 import type { Pictures } from './datasets.ts'
 import type { StepRecord } from './metrics.ts'
@@ -41,7 +41,7 @@ export interface TrainingState {
 
 export class Training {
   readonly settings: Settings
-  readonly model: nn.Module
+  readonly model: Model
   readonly #optimizer: optim.SGD | optim.AdamW
   readonly #schedule: Schedule
   readonly #average: optim.swaUtils.AveragedModel | null
