@@ -2,9 +2,10 @@
 import { constant } from '../autograd/op.ts'
 import type { Tensor } from '../autograd/tensor.ts'
 import { NDArray } from '../tensor/ndarray.ts'
-import { checkSampleIndex, type Dataset } from './dataset.ts'
-import { fromDefaultGenerator, ImageSource, type LabelledImages, type SampleGenerators } from './image-source.ts'
+import { checkSampleIndex, type Dataset, type PortableSamples } from './dataset.ts'
+import { fromDefaultGenerator, ImageSource, type LabelledImages, type PreparedBatch, type SampleGenerators } from './image-source.ts'
 import type { Size } from './picture.ts'
+import { toPlain, type PlainSource } from './portable.ts'
 import { asTransform, Compose } from './transforms/compose.ts'
 import { Normalize } from './transforms/normalize.ts'
 import type { PictureFunction, Transform } from './transforms/transform.ts'
@@ -36,18 +37,19 @@ export interface PicturesOptions {
 /** Samples [picture (C, H, W), label]. A value is byte / 255, transformed, and (value − mean) / std, rounded as PyTorch rounds it. */
 export class ImageDataset implements Dataset {
   readonly classes: readonly string[]
-  readonly source: ImageSource
+  readonly #source: ImageSource
+  #plain: PlainSource | null = null
   readonly #data: LabelledImages
   readonly #options: ImageDatasetOptions
 
   constructor(data: LabelledImages, options: ImageDatasetOptions) {
     this.classes = options.classes
-    this.source = new ImageSource(data, options.shape, transformOf(options))
+    this.#source = new ImageSource(data, options.shape, transformOf(options))
     this.#data = data
     this.#options = options
   }
   get length(): number {
-    return this.source.length
+    return this.#data.labels.length
   }
   /** The label of each picture. */
   get labels(): Uint8Array | Uint16Array {
@@ -62,14 +64,17 @@ export class ImageDataset implements Dataset {
   }
   getItems(indices: readonly number[], generators: SampleGenerators = fromDefaultGenerator): Tensor[] {
     indices.forEach((index) => checkSampleIndex('ImageDataset', index, this.length))
-    const labels = new Float32Array(indices.length)
-    let images = NDArray.zeros([0, ...this.#options.shape])
-    this.source.prepare(indices, generators, (size) => {
-      images = NDArray.zeros([indices.length, ...size])
-      return { images: images.storage.data, labels }
-    })
-    return [constant(images), constant(NDArray.from(labels, [indices.length], 'int64'))]
+    return toTensors(this.#source.prepare(indices, generators))
   }
+  portable(): PortableSamples | null {
+    this.#plain ??= toPlain(this.#source)
+    return this.#plain && { source: this.#plain, indexOf: (sample) => sample }
+  }
+}
+
+/** A batch as a dataset gives it: pictures and class indices. */
+export function toTensors({ images, size, labels }: PreparedBatch): Tensor[] {
+  return [constant(NDArray.from(images, [labels.length, ...size])), constant(NDArray.from(labels, [labels.length], 'int64'))]
 }
 
 function transformOf({ transform, mean, std, shape: [channels] }: ImageDatasetOptions): Transform | null {

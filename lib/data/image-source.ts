@@ -1,7 +1,7 @@
 /** Labelled pictures as bytes, and how each is made into numbers: all that a thread needs to prepare a batch. */
 import { ShapeError } from '../tensor/errors.ts'
-import { defaultGenerator, type Generator } from '../tensor/random.ts'
-import { numelOf, showShape } from '../tensor/shape.ts'
+import { defaultGenerator, Generator } from '../tensor/random.ts'
+import { numelOf, sameShape, showShape } from '../tensor/shape.ts'
 import { Picture, unitValues, type Size } from './picture.ts'
 import type { Transform } from './transforms/transform.ts'
 
@@ -11,14 +11,30 @@ export interface LabelledImages {
   readonly labels: Uint8Array | Uint16Array
 }
 
-/** Where the random numbers of sample n of a batch come from. */
+/** Where the random numbers of sample n of a batch come from; it is asked in order, and only about samples that draw some. */
 export type SampleGenerators = (n: number) => Generator
+
+/** All samples draw from the default generator, one after the other. */
+export const fromDefaultGenerator: SampleGenerators = () => defaultGenerator
+
+/** Sample n draws from a generator of its own, with the seed `seed` + n. */
+export function fromSeeds(seed: bigint): SampleGenerators {
+  const generator = new Generator()
+  return (n) => generator.manualSeed(seed + BigInt(n))
+}
+
+/** The numbers of a batch: pictures (B, ...size) and a label each. */
+export interface PreparedBatch {
+  readonly images: Float32Array<ArrayBuffer>
+  readonly size: Size
+  readonly labels: Float32Array<ArrayBuffer>
+}
 
 export class ImageSource {
   readonly images: Uint8Array
   readonly labels: Uint8Array | Uint16Array
   readonly shape: Size
-  readonly #transform: Transform | null
+  readonly transform: Transform | null
 
   constructor({ images, labels }: LabelledImages, shape: Size, transform: Transform | null) {
     if (images.length !== labels.length * numelOf(shape))
@@ -26,35 +42,40 @@ export class ImageSource {
     this.images = images
     this.labels = labels
     this.shape = shape
-    this.#transform = transform
+    this.transform = transform
   }
-  get length(): number {
-    return this.labels.length
+  prepare(indices: ArrayLike<number>, generators: SampleGenerators): PreparedBatch {
+    const labels = Float32Array.from(indices, (index) => this.labels[index])
+    let images = new Float32Array(0)
+    let size = this.shape
+    for (let n = 0; n < indices.length; n++) {
+      const picture = this.#picture(indices[n], generators, n)
+      if (n === 0) images = new Float32Array(indices.length * numelOf((size = picture.size)))
+      if (!sameShape(picture.size, size))
+        throw new ShapeError('ImageDataset', `pictures of ${showShape(size)} and ${showShape(picture.size)} cannot be stacked`, 'let the transform end with a crop or a resize to one size')
+      picture.writeTo(images, n * picture.numel)
+    }
+    return { images, size, labels }
   }
-  /** The picture after its transform, its values in [0, 1] before. */
-  picture(index: number, generator: Generator): Picture {
+  /** The picture after its transform; before, its values are in [0, 1]. */
+  #picture(index: number, generators: SampleGenerators, n: number): Picture {
     const picture = Picture.ofBytes(this.images, index * numelOf(this.shape), this.shape, unitValues(this.shape[0]))
-    return this.#transform ? this.#transform.use([picture], generator)[0] : picture
-  }
-  /** Prepares a batch of pictures and labels in the memory that `allocate` gives for pictures of the size of the first. */
-  prepare(indices: readonly number[], generators: SampleGenerators, allocate: (size: Size) => { readonly images: Float32Array; readonly labels: Float32Array }): void {
-    let batch: ReturnType<typeof allocate> | null = null
-    let expected: Size = this.shape
-    indices.forEach((index, n) => {
-      const picture = this.picture(index, generators(n))
-      if (!batch) batch = allocate((expected = picture.size))
-      if (picture.size.some((side, d) => side !== expected[d]))
-        throw new ShapeError('ImageDataset', `pictures of ${showShape(expected)} and ${showShape(picture.size)} cannot be stacked`, 'let the transform end with a crop or a resize to one size')
-      picture.writeTo(batch.images, n * picture.numel)
-      batch.labels[n] = this.labels[index]
-    })
+    return this.transform ? this.transform.use([picture], generators(n))[0] : picture
   }
 }
-
-/** All samples draw from the default generator, one after the other. */
-export const fromDefaultGenerator: SampleGenerators = () => defaultGenerator
 
 /** Bytes that all threads can see, where memory can be shared. */
 export function sharedBytes(length: number): Uint8Array {
-  return typeof SharedArrayBuffer === 'function' ? new Uint8Array(new SharedArrayBuffer(length)) : new Uint8Array(length)
+  return new Uint8Array(sharedMemory(length))
 }
+
+/** The same numbers in memory that all threads can see, copied there unless they are in it already; null where memory cannot be shared. */
+export function inSharedMemory<T extends Uint8Array | Uint16Array>(numbers: T): T | null {
+  if (typeof SharedArrayBuffer !== 'function') return null
+  if (numbers.buffer instanceof SharedArrayBuffer) return numbers
+  const copy = numbers instanceof Uint8Array ? new Uint8Array(sharedMemory(numbers.byteLength)) : new Uint16Array(sharedMemory(numbers.byteLength))
+  copy.set(numbers)
+  return copy as T
+}
+
+const sharedMemory = (bytes: number): ArrayBufferLike => (typeof SharedArrayBuffer === 'function' ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes))

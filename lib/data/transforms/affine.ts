@@ -58,47 +58,60 @@ interface Sampling {
  */
 export function sampleAffine(values: Float32Array, [channels, height, width]: Size, matrix: Matrix, to: readonly [height: number, width: number], { interpolation = 'nearest', fill }: Sampling): Float32Array {
   const [a, b, c, d, e, f] = matrix.map((value, i) => fround(fround(value) / fround(0.5 * (i < 3 ? width : height))))
-  const out = new Float32Array(channels * to[0] * to[1])
-  const pixels = height * width
+  const target: Target = { values, channels, height, width, fill, out: new Float32Array(channels * to[0] * to[1]), pixels: to[0] * to[1] }
+  const write = interpolation === 'nearest' ? writeNearest : writeBilinear
   for (let row = 0, at = 0; row < to[0]; row++)
     for (let column = 0; column < to[1]; column++, at++) {
-      const [x, y] = [column + 0.5 - 0.5 * to[1], row + 0.5 - 0.5 * to[0]]
-      const sourceX = unnormalized(fround(c + fround(b * y + fround(a * x))), width)
-      const sourceY = unnormalized(fround(f + fround(e * y + fround(d * x))), height)
-      for (let channel = 0; channel < channels; channel++) {
-        const plane = values.subarray(channel * pixels, (channel + 1) * pixels)
-        const read = interpolation === 'nearest' ? readNearest : readBilinear
-        out[channel * to[0] * to[1] + at] = read(plane, height, width, sourceX, sourceY, fill && fill[channel])
-      }
+      const x = column + 0.5 - 0.5 * to[1]
+      const y = row + 0.5 - 0.5 * to[0]
+      write(target, at, unnormalized(fround(c + fround(b * y + fround(a * x))), width), unnormalized(fround(f + fround(e * y + fround(d * x))), height))
     }
-  return out
+  return target.out
 }
 
 /** A place in [-1, 1] across a side of n pixels, in pixels from the middle of the first. */
 const unnormalized = (place: number, n: number) => fround(fround(place + 1) * fround(n / 2) - 0.5)
 
-function readNearest(plane: Float32Array, height: number, width: number, x: number, y: number, fill: number | null): number {
-  const [column, row] = [roundHalfEven(x), roundHalfEven(y)]
-  return column >= 0 && column < width && row >= 0 && row < height ? plane[row * width + column] : (fill ?? 0)
+/** What is read, (channels, height, width), and what is written, `pixels` for each channel. */
+interface Target {
+  readonly values: Float32Array
+  readonly channels: number
+  readonly height: number
+  readonly width: number
+  readonly fill: readonly number[] | null
+  readonly out: Float32Array
+  readonly pixels: number
 }
 
-function readBilinear(plane: Float32Array, height: number, width: number, x: number, y: number, fill: number | null): number {
-  const [left, top] = [Math.floor(x), Math.floor(y)]
-  const [east, south] = [fround(x - left), fround(y - top)]
-  const [west, north] = [fround(1 - east), fround(1 - south)]
-  let sum = 0
-  let inside = 0
-  const add = (row: number, column: number, weight: number) => {
-    if (column < 0 || column >= width || row < 0 || row >= height) return
-    sum = fround(plane[row * width + column] * weight + sum)
-    inside = fround(inside + weight)
+/** Writes pixel `at` of each channel: the one that is nearest to (x, y). */
+function writeNearest({ values, channels, height, width, fill, out, pixels }: Target, at: number, x: number, y: number): void {
+  const column = roundHalfEven(x)
+  const row = roundHalfEven(y)
+  const isInside = column >= 0 && column < width && row >= 0 && row < height
+  for (let channel = 0; channel < channels; channel++)
+    out[channel * pixels + at] = isInside ? values[(channel * height + row) * width + column] : fill ? fill[channel] : 0
+}
+
+/** Likewise, of the four around (x, y) those that there are, by their weights. */
+function writeBilinear({ values, channels, height, width, fill, out, pixels }: Target, at: number, x: number, y: number): void {
+  const left = Math.floor(x)
+  const top = Math.floor(y)
+  const east = fround(x - left)
+  const south = fround(y - top)
+  for (let channel = 0; channel < channels; channel++) {
+    let sum = 0
+    let inside = 0
+    for (let corner = 0; corner < 4; corner++) {
+      const column = left + (corner & 1)
+      const row = top + (corner >> 1)
+      if (column < 0 || column >= width || row < 0 || row >= height) continue
+      const weight = fround((column === left ? fround(1 - east) : east) * (row === top ? fround(1 - south) : south))
+      sum = fround(values[(channel * height + row) * width + column] * weight + sum)
+      inside = fround(inside + weight)
+    }
+    // As in torchvision: what lies outside has counted as 0, and is then filled by its share.
+    out[channel * pixels + at] = fill ? fround(fround(sum * inside) + fround(fround(1 - inside) * fround(fill[channel]))) : sum
   }
-  add(top, left, fround(west * north))
-  add(top, left + 1, fround(east * north))
-  add(top + 1, left, fround(west * south))
-  add(top + 1, left + 1, fround(east * south))
-  // As in torchvision: what lies outside has counted as 0, and is then filled by its share.
-  return fill === null ? sum : fround(fround(sum * inside) + fround(fround(1 - inside) * fround(fill)))
 }
 
 /** The picture, read through the matrix. */

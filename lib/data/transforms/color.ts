@@ -19,13 +19,18 @@ export function checkChannels(operation: string, [channels]: Size): void {
   if (channels !== 1 && channels !== 3) throw new ShapeError(operation, `a picture of ${channels} channels has no colours to change`, 'give 1 channel (gray) or 3 (red, green, blue)')
 }
 
-/** ratio · a + (1 − ratio) · other, clamped to the values that there are. */
-function blend({ values, bound }: Colors, other: (i: number) => number, ratio: number): Float32Array {
+/** ratio · value + (1 − ratio) · other, clamped to the values that there are. `other` is one number, or one for each pixel or each value. */
+function blend({ values, size, bound }: Colors, other: Float32Array, ratio: number): Float32Array {
   const [mine, theirs] = [fround(ratio), fround(1 - ratio)]
+  const pixels = size[1] * size[2]
+  const step = other.length === 1 ? 0 : 1
   const out = new Float32Array(values.length)
-  for (let i = 0; i < out.length; i++) {
-    const value = Math.min(Math.max(fround(fround(mine * values[i]) + fround(theirs * other(i))), 0), bound)
-    out[i] = bound === 255 ? Math.trunc(value) : value
+  for (let start = 0; start < out.length; start += pixels) {
+    const from = other.length === values.length ? start : 0
+    for (let i = 0; i < pixels; i++) {
+      const value = Math.min(Math.max(fround(fround(mine * values[start + i]) + fround(theirs * other[from + i * step])), 0), bound)
+      out[start + i] = bound === 255 ? Math.trunc(value) : value
+    }
   }
   return out
 }
@@ -43,55 +48,68 @@ export function grayOf({ values, size, bound }: Colors): Float32Array {
   return gray
 }
 
-export const adjustBrightness = (colors: Colors, factor: number): Float32Array => blend(colors, () => 0, factor)
+export const adjustBrightness = (colors: Colors, factor: number): Float32Array => blend(colors, Float32Array.of(0), factor)
 
 /** Towards the mean brightness, or away from it. */
 export function adjustContrast(colors: Colors, factor: number): Float32Array {
   const gray = grayOf(colors)
-  const mean = fround(gray.reduce((sum, value) => sum + value, 0) / gray.length)
-  return blend(colors, () => mean, factor)
+  let sum = 0
+  for (const value of gray) sum += value
+  return blend(colors, Float32Array.of(sum / gray.length), factor)
 }
 
 /** Towards gray, or away from it. */
 export function adjustSaturation(colors: Colors, factor: number): Float32Array {
   if (colors.size[0] === 1) return colors.values
-  const gray = grayOf(colors)
-  return blend(colors, (i) => gray[i % gray.length], factor)
+  return blend(colors, grayOf(colors), factor)
 }
 
-/** Turns the hue by a share of the circle, in [-0.5, 0.5]. */
+/** Turns the hue by a share of the circle, in [-0.5, 0.5]: to hue, saturation and value (Smith 1978), and back. */
 export function adjustHue({ values, size }: Colors, turn: number): Float32Array {
   if (size[0] === 1) return values
   const pixels = size[1] * size[2]
   const out = new Float32Array(values.length)
   for (let i = 0; i < pixels; i++) {
-    const [hue, saturation, value] = hsvOf(values[i], values[pixels + i], values[2 * pixels + i])
-    const turned = fround(hue + fround(turn))
-    rgbOf(turned - Math.floor(turned), saturation, value).forEach((part, c) => (out[c * pixels + i] = part))
+    const [red, green, blue] = [values[i], values[pixels + i], values[2 * pixels + i]]
+    const value = Math.max(red, green, blue)
+    const range = fround(value - Math.min(red, green, blue))
+    const saturation = range === 0 ? 0 : fround(range / value)
+    const turned = fround(hueOf(red, green, blue, value, range) + fround(turn))
+    const six = fround(fround(turned - Math.floor(turned)) * 6)
+    const sector = Math.floor(six)
+    const rest = fround(six - sector)
+    const low = darkened(value, saturation)
+    const falling = darkened(value, fround(saturation * rest))
+    const rising = darkened(value, fround(saturation * fround(1 - rest)))
+    out[i] = inSector(sector, value, falling, low, low, rising, value)
+    out[pixels + i] = inSector(sector, rising, value, value, falling, low, low)
+    out[2 * pixels + i] = inSector(sector, low, low, rising, value, value, falling)
   }
   return out
 }
 
-/** Hue, saturation and value (Smith 1978), each in [0, 1]. */
-function hsvOf(red: number, green: number, blue: number): [number, number, number] {
-  const most = Math.max(red, green, blue)
-  const range = fround(most - Math.min(red, green, blue))
-  if (range === 0) return [0, 0, most]
-  const [r, g, b] = [red, green, blue].map((part) => fround(fround(most - part) / range))
+/** The hue in [0, 1): which sixth of the circle, and how far into it. */
+function hueOf(red: number, green: number, blue: number, most: number, range: number): number {
+  if (range === 0) return 0
+  const r = fround(fround(most - red) / range)
+  const g = fround(fround(most - green) / range)
+  const b = fround(fround(most - blue) / range)
   const sixths = most === red ? fround(b - g) : most === green ? fround(fround(2 + r) - b) : fround(fround(4 + g) - r)
-  return [fround(fround(fround(sixths / 6) + 1) % 1), fround(range / most), most]
+  return fround(fround(fround(sixths / 6) + 1) % 1)
 }
 
-function rgbOf(hue: number, saturation: number, value: number): readonly [number, number, number] {
-  const six = fround(fround(hue) * 6)
-  const sector = Math.floor(six)
-  const rest = fround(six - sector)
-  const shade = (part: number) => Math.min(Math.max(fround(value * fround(1 - part)), 0), 1)
-  const low = shade(saturation)
-  const falling = shade(fround(saturation * rest))
-  const rising = shade(fround(saturation * fround(1 - rest)))
-  const sectors = [[value, rising, low], [falling, value, low], [low, value, rising], [low, falling, value], [rising, low, value], [value, low, falling]] as const
-  return sectors[sector % 6]
+const darkened = (value: number, part: number) => Math.min(Math.max(fround(value * fround(1 - part)), 0), 1)
+
+/** What a colour is in each sixth of the circle. */
+function inSector(sector: number, first: number, second: number, third: number, fourth: number, fifth: number, sixth: number): number {
+  switch (sector % 6) {
+    case 0: return first
+    case 1: return second
+    case 2: return third
+    case 3: return fourth
+    case 4: return fifth
+    default: return sixth
+  }
 }
 
 /** Towards a blurred picture (weights 1 around 5, by 13), or away from it; the border stays. */
@@ -107,7 +125,7 @@ export function adjustSharpness(colors: Colors, factor: number): Float32Array {
         for (let row = at - width; row <= at + width; row += width) sum += values[row - 1] + values[row] + values[row + 1]
         blurred[at] = bound === 255 ? Math.round(sum / 13) : sum / 13
       }
-  return blend(colors, (i) => blurred[i], factor)
+  return blend(colors, blurred, factor)
 }
 
 /** Stretches each channel, so that it goes from 0 to the highest value. */

@@ -18,8 +18,7 @@ type Operation = (colors: Colors, magnitude: number, sampling: SamplingOptions) 
 function warp({ values, size }: Colors, affine: Partial<Affine>, { interpolation, fill }: SamplingOptions, centre?: readonly [number, number]): Float32Array {
   const matrix = inverseMatrix({ angle: 0, translate: [0, 0], scale: 1, shear: [0, 0], ...affine }, centre)
   const bytes = fill === undefined ? null : parseFill('RandAugment', fill, size[0]).map((value) => 255 * value)
-  const out = sampleAffine(values, size, matrix, [size[1], size[2]], { interpolation, fill: bytes })
-  return out.map(roundHalfEven)
+  return sampleAffine(values, size, matrix, [size[1], size[2]], { interpolation, fill: bytes }).map(roundHalfEven)
 }
 
 const fromCorner = ([, height, width]: Size): [number, number] => [-width / 2, -height / 2]
