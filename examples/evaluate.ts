@@ -32,7 +32,7 @@ await runProgram('npm run evaluate --', async () => {
   if (positionals.length !== 1) throw new UsageError(positionals.length === 0 ? 'name a run or a model file' : `${positionals[1]}: one model at a time`)
   const { file, model, card } = loadModel(positionals[0])
   const { data = card.data, folder = `data/${data}`, badPictures = 'error', testSize, batch = 100 } = given
-  const { test, classes, shape } = openTestPictures({ data, folder, testSize, badPictures, imageSize: card.shape[1] })
+  const { test, classes, shape } = openTestPictures({ data, folder, testSize, badPictures, imageSize: card.shape[1], testWithAll: data !== card.data })
   if (classes.join() !== card.classes.join()) throw new RunError(`${file} knows ${card.classes.length} classes (${card.classes.slice(0, 3).join(', ')}, ...), ${data} has ${classes.length} others (${classes.slice(0, 3).join(', ')}, ...): give the --data that it is made for`)
   if (shape.join() !== card.shape.join()) throw new RunError(`${file} takes pictures of ${card.shape.join(' x ')}, ${data} has ${shape.join(' x ')}: give the --data that it is made for`)
 

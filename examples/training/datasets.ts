@@ -1,13 +1,9 @@
 /** Pictures to learn from and to test with, by their name. */
-import { data, type Tensor } from 'vitgrad'
+import { data, stack, tensor, type Generator, type Tensor } from 'vitgrad'
 import type { PictureKind } from './architecture.ts'
+import { half, normalized, type Normalization } from './normalization.ts'
+import { openFolder } from './picture-folder.ts'
 import type { Settings } from './settings.ts'
-
-/** How values from 0 to 1 are brought around 0: (value − mean) / std, for each channel. */
-export interface Normalization {
-  readonly mean: readonly number[]
-  readonly std: readonly number[]
-}
 
 export interface TestPictures extends PictureKind {
   readonly test: data.Dataset
@@ -19,10 +15,13 @@ export interface Pictures extends TestPictures {
 }
 
 /** Which pictures are meant. */
-export type Choice = Pick<Settings, 'data' | 'folder' | 'testSize' | 'imageSize' | 'badPictures'>
+export interface Choice extends Pick<Settings, 'data' | 'folder' | 'testSize' | 'imageSize' | 'badPictures'> {
+  /** Test with all pictures of a folder that has no part for it; else with a tenth, which is not learnt from. */
+  readonly testWithAll?: boolean
+}
 
-/** A set of pictures before it is known what is done to them: of its two parts, the first so many, each varied and normalised. */
-interface Source extends PictureKind {
+/** A set of pictures before it is known what is done to them: of its two parts, so many, each varied and normalised. */
+export interface Source extends PictureKind {
   readonly normalization: Normalization
   read(part: 'train' | 'test', count: number | undefined, augmentation: readonly data.transforms.Transform[]): data.Dataset
 }
@@ -59,7 +58,8 @@ function augmentation(name: Settings['augment'], size: number): data.transforms.
 
 type Reader = (folder: string, options: data.PicturesOptions) => data.ImageDataset
 
-function sourceOf({ data: name, folder }: Choice): Source {
+function sourceOf(choice: Choice): Source {
+  const { data: name, folder } = choice
   const files = (reader: Reader, classes: readonly string[], shape: Source['shape'], normalization: Normalization): Source => ({
     classes, shape, normalization,
     read: (part, count, augmentation) => reader(folder, { train: part === 'train', count, transform: normalized(augmentation, normalization) }),
@@ -73,16 +73,12 @@ function sourceOf({ data: name, folder }: Choice): Source {
       return files(data.mnist, data.mnistClasses, [1, 28, 28], { mean: [0.1307], std: [0.3081] })
     case 'fashion-mnist':
       return files(data.fashionMnist, data.fashionMnistClasses, [1, 28, 28], { mean: [0.286], std: [0.353] })
-    default:
+    case 'synthetic':
       return synthetic
+    default:
+      return openFolder(choice)
   }
 }
-
-function normalized(augmentation: readonly data.transforms.Transform[], { mean, std }: Normalization): data.transforms.Transform {
-  return new data.transforms.Compose([...augmentation, new data.transforms.Normalize(mean, std)])
-}
-
-const half: Normalization = { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] }
 
 /** The built-in pictures come normalised, and are varied as those of other sets are: with values from 0 to 1. */
 const synthetic: Source = {
@@ -92,24 +88,30 @@ const synthetic: Source = {
   read(part, count, augmentation) {
     const drawn = data.synthetic({ train: part === 'train', count })
     const vary = normalized(augmentation, half)
-    return augmentation.length === 0 ? drawn : new Transformed(drawn, (image) => vary(image.mul(0.25).add(0.5)))
+    return augmentation.length === 0 ? drawn : new Transformed(drawn, (image, generator) => vary(image.mul(0.25).add(0.5), { generator }))
   },
 }
 
-/** Another dataset with a function applied to each picture. */
+/** Another dataset of pictures with a function applied to each. */
 class Transformed implements data.Dataset {
   readonly #dataset: data.Dataset
-  readonly #transform: (image: Tensor) => Tensor
+  readonly #transform: (image: Tensor, generator?: Generator) => Tensor
 
-  constructor(dataset: data.Dataset, transform: (image: Tensor) => Tensor) {
+  constructor(dataset: data.Dataset, transform: (image: Tensor, generator?: Generator) => Tensor) {
     this.#dataset = dataset
     this.#transform = transform
   }
   get length(): number {
     return this.#dataset.length
   }
-  get(index: number): data.Sample {
+  get(index: number, generator?: Generator): data.Sample {
     const [image, label] = this.#dataset.get(index)
-    return [typeof image === 'number' ? image : this.#transform(image), label]
+    return [typeof image === 'number' ? image : this.#transform(image, generator), label]
+  }
+  getItems(indices: readonly number[], generators?: (n: number) => Generator): Tensor[] {
+    const samples = indices.map((index, n) => this.get(index, generators?.(n)))
+    return [0, 1].map((part) => stack(samples.map((sample) => toTensor(sample[part]))))
   }
 }
+
+const toTensor = (part: Tensor | number) => (typeof part === 'number' ? tensor(part) : part)

@@ -108,18 +108,18 @@ class Run {
   /** The steps of the present epoch that are left. Returns pictures per second, or undefined when it was interrupted. */
   async #trainEpoch(): Promise<number | undefined> {
     const training = this.#training
-    const { position: { epoch, batch, seen: before }, settings, loader } = training
-    const progress = startProgress(`epoch ${epoch + 1}/${settings.epochs}`, loader.length)
+    const { position: { epoch, batch, seen: before }, settings, stepsPerEpoch } = training
+    const progress = startProgress(`epoch ${epoch + 1}/${settings.epochs}`, stepsPerEpoch)
     const began = performance.now()
     let speed = 0
     try {
-      for (const [images, labels] of batch === loader.length ? [] : training.batches()) {
+      for (const [images, labels] of batch === stepsPerEpoch ? [] : training.batches()) {
         const stepBegan = performance.now()
         const record = training.step(images, labels)
         const now = performance.now()
         const { batch: done, seen } = training.position
         this.#stepSeconds = (now - stepBegan) / 1000
-        if (done < loader.length) this.#kept?.metrics.append(record, this.#stepSeconds)
+        if (done < stepsPerEpoch) this.#kept?.metrics.append(record, this.#stepSeconds)
         speed = ((seen - before) / (now - began)) * 1000
         progress.show(done, `loss ${record.loss.toFixed(4)}  accuracy ${(100 * record.accuracy).toFixed(1)} %  ${speed.toFixed(0)} images/s  ${duration(this.#left())} left`)
         if (await this.#interruption.came()) return undefined

@@ -3,8 +3,8 @@ import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { io, type nn } from 'vitgrad'
 import { buildModel, type Architecture, type PictureKind } from './architecture.ts'
-import type { Normalization } from './datasets.ts'
 import { RunError, UsageError } from './mistakes.ts'
+import type { Normalization } from './normalization.ts'
 
 /** What the metadata say of a model, as JSON under 'vitgrad'. */
 export interface ModelCard extends PictureKind {

@@ -45,7 +45,7 @@ export class Training {
   readonly #optimizer: optim.SGD | optim.AdamW
   readonly #schedule: Schedule
   readonly #average: optim.swaUtils.AveragedModel | null
-  readonly loader: data.DataLoader
+  readonly #loader: data.DataLoader
   /** Where each epoch's order is drawn from. */
   readonly #generator: Generator
   #order: Uint8Array
@@ -61,17 +61,21 @@ export class Training {
     this.#optimizer = chooseOptimizer(this.model, settings)
     this.#generator = new Generator(settings.seed)
     this.#order = this.#generator.getState()
-    this.loader = new data.DataLoader(train, { batchSize: settings.batch, shuffle: true, generator: this.#generator })
+    this.#loader = new data.DataLoader(train, { batchSize: settings.batch, shuffle: true, generator: this.#generator, numWorkers: settings.workers })
     const { MixUp, CutMix } = data.transforms
     const { mixup, cutmix } = settings
     this.#mixes = [...(mixup > 0 ? [new MixUp({ alpha: mixup, numClasses })] : []), ...(cutmix > 0 ? [new CutMix({ alpha: cutmix, numClasses })] : [])]
-    this.#schedule = chooseSchedule(this.#optimizer, settings, this.loader.length)
+    this.#schedule = chooseSchedule(this.#optimizer, settings, this.#loader.length)
   }
   get isOver(): boolean {
     return this.position.epoch === this.settings.epochs
   }
+  /** Steps of an epoch, and of all. */
+  get stepsPerEpoch(): number {
+    return this.#loader.length
+  }
   get steps(): number {
-    return this.settings.epochs * this.loader.length
+    return this.settings.epochs * this.stepsPerEpoch
   }
   /** The model that is tested and kept. */
   get result(): nn.Module {
@@ -81,8 +85,7 @@ export class Training {
   /** The batches of the present epoch that are left. */
   *batches(): Iterable<readonly [images: Tensor, labels: Tensor]> {
     this.#generator.setState(this.#order)
-    let number = 0
-    for (const [images, labels] of this.loader) if (number++ >= this.position.batch) yield this.#mixed(images, labels)
+    for (const [images, labels] of this.#loader.iterate({ skip: this.position.batch })) yield this.#mixed(images, labels)
   }
 
   /** The batch after Mixup or CutMix; where both are wanted, one of them alike. */
@@ -117,7 +120,7 @@ export class Training {
   #advance(count: number, result: Pick<StepRecord, 'loss' | 'accuracy' | 'lr' | 'gradNorm'>): StepRecord {
     const { position } = this
     const [step, batch] = [position.step + 1, position.batch + 1]
-    const last: StepRecord = { step, epoch: position.epoch + batch / this.loader.length, ...result, testLoss: null, testAccuracy: null }
+    const last: StepRecord = { step, epoch: position.epoch + batch / this.#loader.length, ...result, testLoss: null, testAccuracy: null }
     this.position = { ...position, step, batch, seen: position.seen + count, loss: position.loss + count * result.loss, last }
     return last
   }
