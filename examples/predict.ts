@@ -1,6 +1,7 @@
 /** What a trained model sees in pictures: `npm run predict -- runs/first picture.png`. */
 import { readFileSync } from 'node:fs'
-import { data, noGrad, stack, type Tensor } from 'vitgrad'
+import { data, stack, type Tensor } from 'vitgrad'
+import { asking } from './training/inference.ts'
 import { RunError, runProgram, UsageError } from './training/mistakes.ts'
 import { loadModel, type ModelCard } from './training/model-file.ts'
 import { describe, number, readFlags } from './training/options.ts'
@@ -30,7 +31,7 @@ await runProgram('npm run predict --', () => {
   for (const file of files) {
     const picture = readOr(file, card, (problem) => problems.push(problem))
     if (!picture) continue
-    const [probabilities] = noGrad(() => model(stack([picture])).softmax(1)).unbind(0)
+    const [probabilities] = asking(model, () => model(stack([picture])).softmax(1)).unbind(0)
     console.log(file)
     for (const { name, probability } of best(probabilities, card.classes).slice(0, top)) console.log(`  ${(100 * probability).toFixed(1).padStart(5)} %  ${name}`)
   }

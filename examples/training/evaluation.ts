@@ -1,5 +1,6 @@
 /** How well a model does on pictures that it has not learnt from. */
-import { data, noGrad, type Generator, type nn, type Tensor } from 'vitgrad'
+import { data, type Generator, type nn, type Tensor } from 'vitgrad'
+import { asking } from './inference.ts'
 
 /** A picture whose highest score was not its label's. */
 export interface Mistake {
@@ -40,23 +41,17 @@ export async function evaluate(model: nn.Module, dataset: data.Dataset, { batchS
   const mistakes: Mistake[] = []
   let loss = 0
   let done = 0
-  const wasTraining = model.training
-  model.eval()
-  try {
-    for (const [images, labels] of new data.DataLoader(dataset, { batchSize, generator })) {
-      if (await stopping?.(done)) return undefined
-      const logProbs = noGrad(() => model(images).logSoftmax(1))
-      rows(logProbs).forEach((row, i) => {
-        const label = labels.data[i]
-        const predicted = row.indexOf(Math.max(...row))
-        confusion[label][predicted]++
-        loss -= row[label]
-        if (predicted !== label) mistakes.push({ index: done + i, label, predicted, said: Math.exp(row[predicted]), right: Math.exp(row[label]) })
-      })
-      done += images.shape[0]
-    }
-  } finally {
-    model.train(wasTraining)
+  for (const [images, labels] of new data.DataLoader(dataset, { batchSize, generator })) {
+    if (await stopping?.(done)) return undefined
+    const logProbs = asking(model, () => model(images).logSoftmax(1))
+    rows(logProbs).forEach((row, i) => {
+      const label = labels.data[i]
+      const predicted = row.indexOf(Math.max(...row))
+      confusion[label][predicted]++
+      loss -= row[label]
+      if (predicted !== label) mistakes.push({ index: done + i, label, predicted, said: Math.exp(row[predicted]), right: Math.exp(row[label]) })
+    })
+    done += images.shape[0]
   }
   const wrong = mistakes.length
   mistakes.sort((a, b) => a.right - b.right || a.index - b.index)

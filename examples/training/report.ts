@@ -1,8 +1,9 @@
 /** What a run looks like after an epoch: pictures, and a page that holds them together. */
-import { noGrad, stack, vit, type data, type nn, type Tensor } from 'vitgrad'
+import { stack, vit, type data, type nn, type Tensor } from 'vitgrad'
 import { isModel } from './architecture.ts'
 import type { Pictures } from './datasets.ts'
 import type { Evaluation } from './evaluation.ts'
+import { asking } from './inference.ts'
 import type { StepRecord } from './metrics.ts'
 import { drawAttention, type AttendedPicture } from './pictures/attention.ts'
 import type { Picture } from './pictures/canvas.ts'
@@ -35,7 +36,7 @@ function attended({ model, pictures }: Results): AttendedPicture[] {
   const samples = firstOfEachClass(pictures.test, Math.min(pictures.classes.length, 9))
   const images = stack(samples.map(({ image }) => image))
   const { shape: [, rows, columns], data: shares } = vit.attentionRollout(model, images)
-  const predicted = noGrad(() => model(images).argmax(1)).data
+  const predicted = asking(model, () => model(images).argmax(1)).data
   return samples.map(({ image, label }, i) => ({
     picture: pictureOf(image, pictures),
     attention: Array.from({ length: rows }, (_, row) => [...shares.subarray((i * rows + row) * columns, (i * rows + row + 1) * columns)]),
