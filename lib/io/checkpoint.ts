@@ -44,7 +44,7 @@ const UNSPOKEN = { 'NaN': NaN, 'Infinity': Infinity, '-Infinity': -Infinity, '-0
  */
 export function saveCheckpoint(path: string, state: object): void {
   const packing = new Packing()
-  const json = JSON.stringify(packing.pack(state, []))
+  const json = JSON.stringify(packing.pack(state))
   writeAtomically('saveCheckpoint', path, layOut(packing.parts, { format: FORMAT, state: json }))
 }
 
@@ -78,54 +78,62 @@ export function loadCheckpoint<State extends object = Record<string, unknown>>(p
 class Packing {
   readonly parts: Part[] = []
   readonly #names = new Set<string>()
-  /** The objects around the value at hand. */
+  /** Where the value at hand is, and the objects around it. */
+  readonly #path: (string | number)[] = []
   readonly #around = new Set<object>()
 
-  pack(value: unknown, path: readonly string[]): unknown {
-    if (value instanceof Tensor) return { $: 'Tensor', key: this.#keep(path, 'F32', value.shape, float32Bytes(value.array)), dtype: value.dtype }
-    if (ArrayBuffer.isView(value)) return this.#packView(value, path)
-    if (typeof value === 'object' && value !== null) return this.#packObject(value, path)
+  pack(value: unknown): unknown {
+    if (value instanceof Tensor) return { $: 'Tensor', key: this.#keep('F32', value.shape, float32Bytes(value.array)), dtype: value.dtype }
+    if (ArrayBuffer.isView(value)) return this.#packView(value)
+    if (typeof value === 'object' && value !== null) return this.#packObject(value)
     if (typeof value === 'string' || typeof value === 'boolean' || value === null) return value
     if (typeof value === 'number' && Number.isFinite(value) && !Object.is(value, -0)) return value
     if (typeof value === 'number' || value === undefined) return { $: Object.is(value, -0) ? '-0' : String(value) }
-    throw refusal(path, `is a ${typeof value}`)
+    throw this.#refusal(`is a ${typeof value}`)
   }
 
-  #packView(view: ArrayBufferView, path: readonly string[]): unknown {
+  #packView(view: ArrayBufferView): unknown {
     const name = Reflect.get(view, Symbol.toStringTag)
-    if (!isTypedArrayName(name)) throw refusal(path, `is a ${name}`)
+    if (!isTypedArrayName(name)) throw this.#refusal(`is a ${name}`)
     const { type } = typedArrays[name]
     const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
-    return { $: name, key: this.#keep(path, type, [bytes.length / elements[type].bytes], bytes) }
+    return { $: name, key: this.#keep(type, [bytes.length / elements[type].bytes], bytes) }
   }
 
-  #packObject(value: object, path: readonly string[]): unknown {
-    if (this.#around.has(value)) throw refusal(path, 'is one of the objects that it lies in')
+  #packObject(value: object): unknown {
+    if (this.#around.has(value)) throw this.#refusal('is one of the objects that it lies in')
     this.#around.add(value)
-    const packed = Array.isArray(value) ? Array.from(value, (entry: unknown, i) => this.pack(entry, [...path, String(i)])) : this.#packEntries(value, path)
+    const packed = Array.isArray(value) ? Array.from(value, (entry: unknown, i) => this.#packAt(i, entry)) : this.#packEntries(value)
     this.#around.delete(value)
     return packed
   }
 
-  #packEntries(value: object, path: readonly string[]): unknown {
+  #packEntries(value: object): unknown {
     const prototype: unknown = Object.getPrototypeOf(value)
-    if (prototype !== Object.prototype && prototype !== null) throw refusal(path, `is a ${value.constructor.name}`)
-    const entries = Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, this.pack(entry, [...path, key])]))
+    if (prototype !== Object.prototype && prototype !== null) throw this.#refusal(`is a ${value.constructor.name}`)
+    const entries = Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, this.#packAt(key, entry)]))
     return Object.hasOwn(value, '$') ? { $: 'object', entries } : entries
   }
 
+  #packAt(key: string | number, value: unknown): unknown {
+    this.#path.push(key)
+    const packed = this.pack(value)
+    this.#path.pop()
+    return packed
+  }
+
   /** Sets an array aside, under its path or, where another has that name, one like it. Returns the name. */
-  #keep(path: readonly string[], type: ElementType, shape: readonly number[], bytes: Uint8Array): string {
-    let name = path.join('/')
+  #keep(type: ElementType, shape: readonly number[], bytes: Uint8Array): string {
+    let name = this.#path.join('/')
     while (this.#names.has(name) || !isFree(name)) name += "'"
     this.#names.add(name)
     this.parts.push({ name, type, shape, bytes })
     return name
   }
-}
 
-function refusal(path: readonly string[], what: string): ValueError {
-  return new ValueError('saveCheckpoint', `${path.join('/') || 'the state'} ${what}`, 'keep tensors, typed arrays, numbers, texts, booleans, null, and plain objects and lists of them, such as stateDict() returns')
+  #refusal(what: string): ValueError {
+    return new ValueError('saveCheckpoint', `${this.#path.join('/') || 'the state'} ${what}`, 'keep tensors, typed arrays, numbers, texts, booleans, null, and plain objects and lists of them, such as stateDict() returns')
+  }
 }
 
 /** Where the arrays of a checkpoint come from. */

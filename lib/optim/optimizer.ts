@@ -142,7 +142,7 @@ export abstract class Optimizer<Options extends object> {
   }
 }
 
-const copied = (value: Tensor | number) => (value instanceof Tensor ? value.detach().clone() : value)
+const copied = (value: Tensor | number) => (value instanceof Tensor ? new Tensor(NDArray.from(value.array.values().slice(), value.shape)) : value)
 
 /** A buffer of a parameter's state, which starts from zeros. */
 export function buffer(state: ParamState, name: string, { shape }: NDArray): NDArray {

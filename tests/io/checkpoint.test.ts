@@ -30,6 +30,7 @@ test('numbers, texts and all that is neither come back as they were', () => {
     names: { '': 1, '0.weight': 2, 'a/b': 3, $: 4, $x: { $: 'Tensor', key: 'x' }, __metadata__: 5, toString: 6 },
   }
   assert.ok(isDeepStrictEqual(roundTrip(state), state))
+  assert.ok(isDeepStrictEqual(roundTrip({ first: state, second: state }), { first: state, second: state }))
 })
 
 test("the name '__proto__' is a name like others", () => {
@@ -77,8 +78,6 @@ test('what cannot be kept is refused by its path, and nothing is written', () =>
   refuses({ view: new DataView(new ArrayBuffer(1)) }, /^saveCheckpoint: view is a DataView/)
   const loop: Record<string, unknown> = {}
   refuses({ loop: Object.assign(loop, { again: loop }) }, /^saveCheckpoint: loop\/again is one of the objects that it lies in/)
-  const shared = { lr: 1 }
-  assert.equal(roundTrip({ a: shared, b: shared }), { a: shared, b: shared })
 })
 
 test('other files are refused as checkpoints', () => {
