@@ -5,7 +5,7 @@ export { randomSplit, Subset, TensorDataset, type Dataset, type Sample } from '.
 export { ImageFolder, imageFolder, type ImageFolderOptions, type SkippedPicture } from './image-folder.ts'
 export { ImageDataset, type ImageDatasetOptions, type PicturesOptions } from './image-dataset.ts'
 export type { LabelledImages } from './image-source.ts'
-export { DataLoader, type DataLoaderOptions } from './loader.ts'
+export { DataLoader, type DataLoaderOptions, type IterateOptions } from './loader.ts'
 export { fashionMnist, fashionMnistClasses, mnist, mnistClasses, type MnistOptions } from './mnist.ts'
 export { synthetic, syntheticClasses, type SyntheticOptions } from './synthetic.ts'
 export * as transforms from './transforms/transforms.ts'

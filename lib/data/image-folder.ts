@@ -83,7 +83,7 @@ function readPictures(filesOfClasses: readonly (readonly string[])[], { read, si
       try {
         images.set(squareOf(read(bytes, file), size), picture * done.length)
       } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error)
+        const [reason] = (error instanceof Error ? error.message : String(error)).split('\n')
         if (onError !== 'skip') throw new DataError('imageFolder', `${file} cannot be decoded (${reason})`, "repair or remove it, or pass onError: 'skip' to leave such pictures out")
         skipped.push({ file, reason })
         continue
@@ -92,6 +92,7 @@ function readPictures(filesOfClasses: readonly (readonly string[])[], { read, si
       done.push(file)
     }
   })
+  if (done.length === 0) throw new DataError('imageFolder', `none of the ${skipped.length} pictures can be decoded: ${skipped[0].file} (${skipped[0].reason})`, 'use a reader for pictures of this kind')
   if (skipped.length > 0) warnOf(skipped, done.length)
   return { images: images.subarray(0, picture * done.length), labels: Uint16Array.from(labels), files: done, skipped }
 }

@@ -86,11 +86,17 @@ export class Prefetcher {
       if (!life.isOver) console.warn(`vitgrad: a worker of a DataLoader has ended (${reason}). Batches are prepared without it; they stay the same.`)
       life.isOver = true
     }
-    for (let taker = 1; taker <= workers; taker++) {
-      const { port1: port, port2 } = new threads.MessageChannel()
-      port.unref()
-      const data = { modules: workerModules(), job: { ...epoch, cells: this.#cells, port: port2, taker } }
-      this.#workers.push({ port, ...startThread({ source: START, data, transfer: [port2], ended }) })
+    const modules = workerModules()
+    try {
+      for (let taker = 1; taker <= workers; taker++) {
+        const { port1: port, port2 } = new threads.MessageChannel()
+        port.unref()
+        const data = { modules, job: { ...epoch, cells: this.#cells, port: port2, taker } }
+        this.#workers.push({ port, ...startThread({ source: START, data, transfer: [port2], ended }) })
+      }
+    } catch (error) {
+      this.close()
+      throw error
     }
     abandoned.register(this, { life, workers: this.#workers }, this)
   }

@@ -85,6 +85,7 @@ test('a picture that cannot be decoded is an error that names it, or left out wi
   assert.equal(dataset.skipped.map(({ file }) => file.slice(folder.length + 1)), ['cats/2.png', 'dogs/1.png'])
   assert.is(warnings.length, 1)
   assert.match(warnings[0], /2 pictures cannot be decoded and are left out, 2 remain: .*cats\/2\.png \(.+\), .*dogs\/1\.png \(it is neither PNG nor JPEG\)/)
+  assertDataError(() => data.imageFolder(folder, { read: () => { throw new Error('of no kind') }, size: 2, onError: 'skip' }), 'none of the 4 pictures', 'of no kind')
   write('cats/2.png', png(2, 2, [1, 2, 3, 255]))
   assertDataError(() => data.imageFolder(folder, { read: () => ({ width: 2, height: 2, data: new Uint8Array(7) }), size: 2 }), 'cats/1.png', '7 bytes are not the pixels')
 })

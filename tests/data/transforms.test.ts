@@ -3,7 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { data, Generator, manualSeed, rand, tensor, type Tensor } from 'vitgrad'
+import { data, Generator, manualSeed, rand, stack, tensor, type Tensor } from 'vitgrad'
 import { resizeBytes } from '../../lib/data/resample.ts'
 
 const { transforms } = data
@@ -14,6 +14,7 @@ interface Golden {
   readonly augmentations: Record<string, Run<string>[]>
   readonly pillow: [[number, number], string][]
   readonly beta: Record<string, number[]>
+  readonly mixed: Record<'MixUp' | 'CutMix', [images: string, labels: number[], after: number][]>
 }
 const golden: Golden = JSON.parse(readFileSync(new URL('transforms.golden.json', import.meta.url), 'utf8'))
 
@@ -116,6 +117,93 @@ test('Beta shares are those that torch draws', () => {
     const shares = expected.slice(0, -1).map(() => generator.beta(Number(alpha), Number(alpha)))
     assert.equal([...shares, rand([1], { generator }).item()], expected)
   }
+})
+
+for (const kind of ['MixUp', 'CutMix'] as const)
+  test(`${kind}: torchvision's pictures, soft labels and draws`, () => {
+    const mix = new transforms[kind]({ alpha: 0.8, numClasses: 4 })
+    const images = stack([PICTURE, PICTURE.flip(2), PICTURE.neg().add(1)])
+    golden.mixed[kind].forEach(([pictures, labels, after], seed) => {
+      for (const given of [tensor([2, 0, 1]), tensor([[0, 0, 1, 0], [1, 0, 0, 0], [0, 1, 0, 0]])]) {
+        manualSeed(seed)
+        const [mixed, soft] = mix(images, given)
+        assert.equal([digest(mixed.data.slice()), [...soft.data], soft.shape, rand([1]).item()], [pictures, labels, [3, 4], after])
+      }
+    })
+    assert.throws(() => mix(PICTURE, tensor([0])), new RegExp(`${kind}: pictures of .* are no batch`))
+    assert.throws(() => mix(images, tensor([0, 1, 4])), /no class 4 among 4/)
+    assert.throws(() => new transforms[kind]()(images, tensor([0, 1, 2])), /no numClasses/)
+    assert.throws(() => new transforms[kind]({ alpha: 0 }), /alpha 0/)
+  })
+
+test('a generator of its own leaves the default one alone', () => {
+  const crop = new transforms.RandomCrop(8)
+  manualSeed(1)
+  const expected = crop(PICTURE)
+  manualSeed(2)
+  const next = rand([1]).item()
+  manualSeed(2)
+  assert.equal(crop(PICTURE, { generator: new Generator(1) }).data, expected.data)
+  assert.is(rand([1]).item(), next)
+})
+
+test('pictures under leading dimensions all undergo the same; the given tensor is left as it is', () => {
+  const chain = new transforms.Compose([new transforms.RandomCrop(10, { padding: 3 }), new transforms.RandomHorizontalFlip(), new transforms.RandomErasing({ p: 1, value: 1 })])
+  const batch = stack([PICTURE, PICTURE])
+  manualSeed(4)
+  const one = chain(PICTURE)
+  manualSeed(4)
+  const two = chain(batch.unsqueeze(0))
+  assert.equal(two.shape, [1, 2, 3, 10, 10])
+  assert.equal([...two.data], [...one.data, ...one.data])
+  assert.equal([...batch.data], [...PICTURE.data, ...PICTURE.data])
+})
+
+test('functions of a user stand among transforms, and get the generator', () => {
+  const own: data.transforms.PictureFunction = (picture, { generator }) => picture.mul(rand([1], { generator }))
+  const chain = new transforms.Compose([new transforms.CenterCrop(4), own, new transforms.Normalize([0.5], [0.5])])
+  const factor = rand([1], { generator: new Generator(3) })
+  const expected = new transforms.CenterCrop(4)(PICTURE).mul(factor).sub(0.5).div(0.5)
+  assert.equal(chain(PICTURE, { generator: new Generator(3) }).data, expected.data)
+  assert.throws(() => new transforms.Compose([(picture) => picture.flatten()])(PICTURE), /Lambda: the function has returned a tensor of shape \(540,\)/)
+})
+
+test('a decoded picture becomes a tensor, channel by channel; a tensor stays one', () => {
+  const toTensor = new transforms.ToTensor()
+  const picture = toTensor({ width: 2, height: 1, data: Uint8Array.of(0, 51, 102, 153, 204, 255) })
+  assert.equal([picture.shape, [...picture.data]], [[3, 1, 2], [0, 153, 51, 204, 102, 255].map((byte) => Math.fround(byte / 255))])
+  assert.equal(toTensor(PICTURE).data, PICTURE.data)
+  assert.throws(() => toTensor({ width: 2, height: 2, data: new Uint8Array(7) }), /7 bytes are not the pixels of a picture of 2 x 2/)
+})
+
+test('a dataset of bytes gives what its transform makes of its values, normalised at the end', () => {
+  const chain = () => new transforms.Compose([new transforms.RandomCrop(12, { padding: 4, fill: 0.5 }), new transforms.RandomHorizontalFlip(), new transforms.Pad(2, { fill: 0.25 }), new transforms.ColorJitter({ brightness: 0.2 })])
+  const dataset = new data.ImageDataset({ images: BYTES, labels: Uint8Array.of(3) }, { shape: [3, 12, 15], classes: [], transform: chain(), mean: MEAN, std: STD })
+  for (let seed = 0; seed < 5; seed++) {
+    manualSeed(seed)
+    const expected = new transforms.Normalize(MEAN, STD)(chain()(PICTURE))
+    manualSeed(seed)
+    assert.equal(dataset.get(0)[0].data, expected.data)
+  }
+  assert.equal(dataset.withTransform(null).get(0)[0].data, new transforms.Normalize(MEAN, STD)(PICTURE).data)
+})
+
+test('what cannot be done is refused with the sizes and the way out', () => {
+  const refuses = (run: () => unknown, message: RegExp) => assert.throws(run, (error: Error) => message.test(error.message) && error.message.includes('\n  help: '))
+  refuses(() => new transforms.RandomCrop(13)(PICTURE), /RandomCrop: a crop of \(13, 13\) is larger than the picture of \(12, 15\)/)
+  refuses(() => new transforms.RandomCrop(0), /RandomCrop: size 0/)
+  refuses(() => new transforms.Pad(12, { paddingMode: 'reflect' })(PICTURE), /Pad: a side of 12 cannot be mirrored into a padding of 12/)
+  refuses(() => new transforms.Pad(1, { fill: [1, 2] })(PICTURE), /Pad: 2 values \[1, 2\] do not fill the 3 channels/)
+  refuses(() => new transforms.RandomHorizontalFlip(1.5), /RandomHorizontalFlip: p = 1.5/)
+  refuses(() => new transforms.Normalize([0, 0], [1, 1])(PICTURE), /Normalize: a mean and deviation of 2 channels/)
+  refuses(() => new transforms.Normalize([0], [0]), /Normalize: a deviation of \[0\] is 0/)
+  refuses(() => new transforms.RandomErasing({ scale: [0.5, 1.5] }), /RandomErasing: scale \[0.5, 1.5\]/)
+  refuses(() => new transforms.ColorJitter({ hue: 0.6 }), /ColorJitter: hue \[-0.6, 0.6\]/)
+  refuses(() => new transforms.ColorJitter({ hue: 0.1 })(stack([PICTURE.select(0, 0), PICTURE.select(0, 1)])), /ColorJitter: a picture of 2 channels/)
+  refuses(() => new transforms.Resize(8, { maxSize: 8 }), /Resize: maxSize 8/)
+  refuses(() => new transforms.RandAugment({ magnitude: 31 }), /RandAugment: magnitude 31/)
+  refuses(() => new transforms.RandomRotation(-1), /RandomRotation: degrees -1/)
+  refuses(() => new transforms.CenterCrop(2)(tensor([1, 2])), /CenterCrop: a tensor of shape \(2,\) is no picture/)
 })
 
 test.run()

@@ -56,7 +56,13 @@ interface Sampling {
  * (C, H, W) -> (C, height, width): each pixel of the result is read where the matrix says. Rounded as torch's affine grid and
  * grid_sample round, since a place in the middle between two pixels falls to one or the other.
  */
-export function sampleAffine(values: Float32Array, [channels, height, width]: Size, matrix: Matrix, to: readonly [height: number, width: number], { interpolation = 'nearest', fill }: Sampling): Float32Array {
+export function sampleAffine(
+  values: Float32Array,
+  [channels, height, width]: Size,
+  matrix: Matrix,
+  to: readonly [height: number, width: number],
+  { interpolation = 'nearest', fill }: Sampling,
+): Float32Array {
   const [a, b, c, d, e, f] = matrix.map((value, i) => fround(fround(value) / fround(0.5 * (i < 3 ? width : height))))
   const target: Target = { values, channels, height, width, fill, out: new Float32Array(channels * to[0] * to[1]), pixels: to[0] * to[1] }
   const write = interpolation === 'nearest' ? writeNearest : writeBilinear
@@ -130,7 +136,10 @@ export interface RandomRotationOptions extends SamplingOptions {
   readonly center?: readonly [number, number]
 }
 
-/** Rotates counter-clockwise by a random angle: up to `degrees` either way, or from one to another. Same as torchvision.transforms.RandomRotation. */
+/**
+ * Rotates counter-clockwise by a random angle: up to `degrees` either way, or from one to another.
+ * Same as torchvision.transforms.RandomRotation.
+ */
 export class RandomRotation extends Transform<number> {
   readonly degrees: readonly [number, number]
   readonly options: RandomRotationOptions

@@ -99,7 +99,10 @@ export interface RandomCropOptions extends PadOptions {
   readonly padIfNeeded?: boolean
 }
 
-/** A crop of the given size at a random place. Draws its row, then its column; nothing where there is no choice. Same as torchvision.transforms.RandomCrop. */
+/**
+ * A crop of the given size at a random place. Draws its row, then its column; nothing where there is no choice.
+ * Same as torchvision.transforms.RandomCrop.
+ */
 export class RandomCrop extends Transform<Box> {
   readonly size: readonly [height: number, width: number]
   readonly options: RandomCropOptions

@@ -118,7 +118,10 @@ export interface RandAugmentOptions extends SamplingOptions {
   readonly numMagnitudeBins?: number
 }
 
-/** Some operations of equal strength. Draws, for each, which one, and a sign where there is one. Same as torchvision.transforms.RandAugment on bytes. */
+/**
+ * Some operations of equal strength. Draws, for each, which one, and a sign where there is one.
+ * Same as torchvision.transforms.RandAugment on bytes.
+ */
 export class RandAugment extends Transform<readonly Step[]> {
   readonly options: RandAugmentOptions & { readonly numOps: number; readonly magnitude: number; readonly numMagnitudeBins: number }
 
@@ -145,7 +148,10 @@ export interface TrivialAugmentWideOptions extends SamplingOptions {
   readonly numMagnitudeBins?: number
 }
 
-/** One operation of random strength. Draws which, how strong, and a sign where there is one. Same as torchvision.transforms.TrivialAugmentWide on bytes. */
+/**
+ * One operation of random strength. Draws which, how strong, and a sign where there is one.
+ * Same as torchvision.transforms.TrivialAugmentWide on bytes.
+ */
 export class TrivialAugmentWide extends Transform<Step> {
   readonly options: TrivialAugmentWideOptions & { readonly numMagnitudeBins: number }
 

@@ -16,7 +16,10 @@ export interface DrawOptions {
   readonly generator?: Generator
 }
 
-/** A function from picture to picture: a Transform, or one's own. Inside a loader the generator is the sample's own: see DataLoader. */
+/**
+ * A function from picture to picture: a Transform, or one's own. It is to draw from the generator that it is given, which in a loader is
+ * the sample's own (see DataLoader): what it draws elsewhere is not drawn again when an epoch is resumed.
+ */
 export type PictureFunction = (picture: Tensor, options: Required<DrawOptions>) => Tensor
 
 export interface Transform<Drawn> {
