@@ -13,7 +13,7 @@ export interface Outcome {
 
 export type Command = 'train' | 'evaluate' | 'predict' | 'export'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
+export const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** Runs a command to its end; `meanwhile` may look at the process and end it. */
 export async function command(name: Command, args: readonly string[], meanwhile?: (child: ChildProcess, out: () => string) => void | Promise<void>): Promise<Outcome> {
