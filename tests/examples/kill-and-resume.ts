@@ -8,7 +8,7 @@ import { Generator } from 'vitgrad'
 import { command, newFolder, shortRun } from './train-command.ts'
 
 const [kills, seed] = [Number(process.argv[2] ?? 20), Number(process.argv[3] ?? 0)]
-const run = [...shortRun, '--train-size', '640', '--epochs', '3', '--save-every', '0.002']
+const run = [...shortRun, '--train-size', '640', '--epochs', String(Math.ceil(kills / 2) + 1), '--save-every', '0.002']
 
 const whole = newFolder()
 const began = performance.now()
@@ -21,7 +21,7 @@ const folder = newFolder()
 const generator = new Generator(seed)
 const args = [...run, '--out', folder, '--resume']
 for (let kill = 1; kill <= kills; kill++) {
-  const after = ms * (0.2 + (0.6 * generator.random()) / 2 ** 32)
+  const after = 500 + (2000 * generator.random()) / 2 ** 32
   const { out } = await command('train', args, async (child) => {
     await new Promise((resolve) => setTimeout(resolve, after))
     child.kill('SIGKILL')

@@ -55,7 +55,7 @@ export function createSimdEngine(heap: Heap, target: Target, threads: number): S
     matmul: on(matmul),
     layerNorm: on(layerNorm.layerNorm), layerNormBackward: on(layerNorm.layerNormBackward),
     attention: on(attention.attention), attentionBackward: on(attention.attentionBackward),
-    unfold: on(windows.unfold), fold: on(windows.fold),
+    unfold: on(windows.unfold), fold: on(windows.fold), maxPlaces: on(windows.maxPlaces),
     take: on(indexing.take), putAdd: on(indexing.putAdd), gather: on(indexing.gather), scatterAdd: on(indexing.scatterAdd),
     sgd: on(optimizer.sgd), adam: on(optimizer.adam), rmsprop: on(optimizer.rmsprop), lerp: on(optimizer.lerp),
   }
