@@ -22,6 +22,8 @@ export class Storage {
   version = 0
   /** How many recorded calls, not yet released, need the numbers for their gradient. */
   holders = 0
+  /** How many arrays the user holds that show the numbers on the heap: they may be looked at at any time, so kernels must not be late. */
+  loans = 0
 
   constructor(data: Float32Array, address = 0, block: Block | null = null, maker = '') {
     this.#data = data
@@ -34,6 +36,7 @@ export class Storage {
   get data(): Float32Array {
     if (!this.#data)
       throw new GraphError(this.#maker, 'the numbers of this result are gone: the graph that it belongs to was released, and its memory is in use again', 'take what you need before the next backward(), or keep a detach() or clone() of it')
+    this.#block?.heap.finish()
     return this.#data
   }
 
@@ -56,7 +59,7 @@ export class Storage {
   vacate(keep: boolean): Block | null {
     const block = this.#block
     if (!block || !this.#data) return null
-    this.#data = keep ? this.#data.slice() : null
+    this.#data = keep ? this.data.slice() : null
     this.#address = 0
     this.#block = null
     finalizers.unregister(this)
@@ -66,6 +69,7 @@ export class Storage {
   /** Moves to a block on the heap, taking the numbers along. */
   settle(block: Block): void {
     const numbers = this.data
+    block.heap.finish()
     this.#data = block.heap.view(block.address, numbers.length)
     this.#data.set(numbers)
     this.#address = block.address
@@ -126,14 +130,14 @@ export function allocate(numel: number): Storage {
 
 /** Moves numbers that will be used again and again to the heap, for as long as they are used. */
 export function pin(storage: Storage): void {
-  if (storage.address !== 0 || storage.data.length === 0) return
-  const block = claim(4 * storage.data.length, true)
+  if (storage.address !== 0 || storage.bytes === 0) return
+  const block = claim(storage.bytes, true)
   if (block) storage.settle(block)
 }
 
 /** The same place for new numbers: `old` leaves its block, small ones as a copy, and a new storage takes it over. */
 export function succeed(old: Storage): Storage | null {
-  const { length } = old.data
+  const length = old.bytes / 4
   const block = old.vacate(length <= SMALL)
   if (!block) return null
   const storage = new Storage(block.heap.view(block.address, length), block.address, block, 'grad')
@@ -175,7 +179,7 @@ export function retire(storages: readonly Storage[]): void {
 export function takeBack(storages: readonly Storage[]): void {
   for (const storage of storages) {
     if (storage.holders > 0) retired.push(storage)
-    else if (storage.isTransient) leave(storage, storage.data.length <= SMALL)
+    else if (storage.isTransient) leave(storage, storage.bytes <= 4 * SMALL)
   }
 }
 
@@ -200,6 +204,20 @@ export function evict(storage: Storage): void {
 function leave(storage: Storage, keep: boolean): void {
   const block = storage.vacate(keep)
   if (block) free(block)
+}
+
+/** Numbers that the user has been given, with the storage that they lie in. */
+const lent = new WeakSet<Float32Array>()
+const returns = new FinalizationRegistry<Storage>((storage) => {
+  storage.loans--
+})
+
+/** Notes that the user holds `numbers`, which lie in `storage` on the heap. They keep it alive, also when the tensor is gone. */
+export function lend(numbers: Float32Array, storage: Storage): void {
+  if (storage.address === 0 || lent.has(numbers)) return
+  lent.add(numbers)
+  returns.register(numbers, storage)
+  storage.loans++
 }
 
 /** Bytes of the heap that are in use. */
