@@ -12,8 +12,10 @@ const SMALL = 16384
 
 /** The numbers of one array and all its views: a change through one of them is seen by all. */
 export class Storage {
+  /** null when the numbers are gone, or when they lie on the heap and nobody has looked at them yet. */
   #data: Float32Array | null
   #address: number
+  readonly #length: number
   /** The piece of the heap that goes back when the numbers leave it; null for memory that is only lent. */
   #block: Block | null
   /** What made the numbers, for the message when they are gone. */
@@ -25,8 +27,10 @@ export class Storage {
   /** How many arrays the user holds that show the numbers on the heap: they may be looked at at any time, so kernels must not be late. */
   loans = 0
 
-  constructor(data: Float32Array, address = 0, block: Block | null = null, maker = '') {
+  /** Over an array; or, with null, over `length` numbers of a block. */
+  constructor(data: Float32Array | null, address = 0, block: Block | null = null, maker = '', length = data?.length ?? 0) {
     this.#data = data
+    this.#length = length
     this.#address = address
     this.#block = block
     this.#maker = maker
@@ -34,20 +38,24 @@ export class Storage {
 
   /** The numbers. Throws when their memory has been taken back. */
   get data(): Float32Array {
+    const block = this.#block
+    if (block) {
+      block.heap.finish()
+      return (this.#data ??= block.heap.view(block.address, this.#length))
+    }
     if (!this.#data)
       throw new GraphError(this.#maker, 'the numbers of this result are gone: the graph that it belongs to was released, and its memory is in use again', 'take what you need before the next backward(), or keep a detach() or clone() of it')
-    this.#block?.heap.finish()
     return this.#data
   }
 
   /** Where the numbers lie on the heap, in bytes; 0 when they are an ordinary array. */
   get address(): number {
-    return this.#data ? this.#address : this.data.byteOffset
+    return this.#block || this.#data ? this.#address : this.data.byteOffset
   }
 
   /** What the numbers occupy, wherever they lie. */
   get bytes(): number {
-    return this.#data ? this.#data.byteLength : 0
+    return this.#block || this.#data ? 4 * this.#length : 0
   }
 
   /** Whether the numbers can be taken back: a graph's value or a gradient, not a parameter. */
@@ -58,7 +66,7 @@ export class Storage {
   /** Leaves the heap: the numbers become an ordinary array, or are forgotten. Returns the block, which nobody owns then. */
   vacate(keep: boolean): Block | null {
     const block = this.#block
-    if (!block || !this.#data) return null
+    if (!block) return null
     this.#data = keep ? this.data.slice() : null
     this.#address = 0
     this.#block = null
@@ -122,7 +130,7 @@ export function allocate(numel: number): Storage {
   if (!region) return new Storage(new Float32Array(numel))
   const block = claim(4 * numel, false)
   if (!block) return new Storage(new Float32Array(numel))
-  const storage = new Storage(block.heap.view(block.address, numel), block.address, block, region.name)
+  const storage = new Storage(null, block.address, block, region.name, numel)
   finalizers.register(storage, block, storage)
   region.storages.push(storage)
   return storage
@@ -140,7 +148,7 @@ export function succeed(old: Storage): Storage | null {
   const length = old.bytes / 4
   const block = old.vacate(length <= SMALL)
   if (!block) return null
-  const storage = new Storage(block.heap.view(block.address, length), block.address, block, 'grad')
+  const storage = new Storage(null, block.address, block, 'grad', length)
   finalizers.register(storage, block, storage)
   return storage
 }

@@ -11,7 +11,7 @@
  * sure that the job is still the current one, and tries to change the ticket to one chunk fewer. It clears its cell when the chunk is done.
  *
  * - A cell that bears the number of a job holds that job: `CURRENT` stays, and with it the job's description. Who clears the last such
- *   cell moves `CURRENT` on.
+ *   cell moves `CURRENT` on, or main does that later.
  * - A late thread finds that `CURRENT` has moved, or a ticket with another number. Numbers on tickets begin anew after `TAGS` jobs; main
  *   waits then until all cells are clear, so that no two jobs can be taken for one another.
  * - What a worker did that ended at whatever point is in its cell. Main does that chunk again. So a chunk must be repeatable: it
@@ -317,10 +317,13 @@ class WorkerPool implements Pool {
   #await(): void {
     const { cells } = this.#team
     const job = Atomics.load(cells, CURRENT)
+    if (job === cells[NEXT]) return
     for (let looks = 0; looks < SPINS; looks++) if (Atomics.load(cells, CURRENT) !== job) return
     const taken = (worker: NumberedThread) => Atomics.load(cells, TAKEN + worker.number * LINE)
     this.#drop(this.#workers.filter((worker) => taken(worker) < 0 || (taken(worker) > 0 && !worker.isAlive())), 'in the middle of a kernel')
-    if (!this.#maySleep) return
+    // Whoever cleared the last cell may have ended before it moved on.
+    this.#member.leave(job)
+    if (!this.#maySleep || Atomics.load(cells, CURRENT) !== job) return
     Atomics.add(cells, SLEEPERS, 1)
     Atomics.wait(cells, CURRENT, job, PATIENCE)
     Atomics.sub(cells, SLEEPERS, 1)

@@ -22,7 +22,7 @@ export interface Runtime {
   run(kernel: string, args: readonly number[], count: number, grain: number): void
   /** Returns when everything asked for has been done. */
   finish(): void
-  /** Lends `bytes` of memory while `use` runs. */
+  /** Lends `bytes` of memory to the kernels that `use` asks for. */
   withScratch<T>(bytes: number, use: (address: number) => T): T
 }
 
@@ -50,6 +50,7 @@ export function createRuntime(heap: Heap, instance: WebAssembly.Instance, pool: 
       this.pool?.finish()
     },
     withScratch(bytes, use) {
+      if (bytes === 0) return use(0)
       const address = heap.allocate(bytes, { beyondLimit: true })
       if (address === 0) throw new RangeError(`the heap has no ${bytes} bytes left for scratch memory`)
       try {
