@@ -9,6 +9,7 @@ export { getEngine, getNumThreads, setEngine, setNumThreads, type EngineName } f
 export { DataError, GraphError, IndexError, ShapeError, StateDictError, ValueError } from './tensor/errors.ts'
 export { Generator, getRngState, initialSeed, manualSeed, setRngState } from './tensor/random.ts'
 export * as data from './data/data.ts'
+export * as io from './io/io.ts'
 export * as nn from './nn/nn.ts'
 export * as optim from './optim/optim.ts'
 export * as vit from './vit/vit.ts'

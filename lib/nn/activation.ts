@@ -74,6 +74,22 @@ export class Dropout extends Module {
   }
 }
 
+/** Stochastic depth: in training, zeroes whole samples with probability p and scales the others by 1 / (1 − p). Same as timm's DropPath. */
+export class DropPath extends Module {
+  readonly p: number
+  constructor(p = 0) {
+    super()
+    checkProbability('DropPath', p)
+    this.p = p
+  }
+  forward(x: Tensor): Tensor {
+    return F.dropPath(x, this.p, { training: this.training })
+  }
+  override extraRepr(): string {
+    return `drop_prob=${this.p.toFixed(3)}`
+  }
+}
+
 export class Identity extends Module {
   forward(x: Tensor): Tensor {
     return x

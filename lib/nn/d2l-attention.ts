@@ -47,13 +47,13 @@ export class DotProductAttention extends Module<AttentionArgs> {
     this.dropout = new Dropout(dropout)
   }
   forward(queries: Tensor, keys: Tensor, values: Tensor, validLens: ValidLens = null): Tensor {
-    if (queries.ndim === 4 || validLens === null) return this.#attendToAll(queries, keys, values)
+    if (queries.ndim === 4 || validLens === null) return this.attendToAll(queries, keys, values)
     const scores = queries.bmm(keys.transpose(1, 2)).div(Math.sqrt(queries.shape[queries.ndim - 1]))
     this.attention_weights = maskedSoftmax(scores, validLens)
     return this.dropout(this.attention_weights).bmm(values)
   }
-  #attendToAll(queries: Tensor, keys: Tensor, values: Tensor): Tensor {
-    if (queries.ndim === 3) return this.#attendToAll(queries.unsqueeze(1), keys.unsqueeze(1), values.unsqueeze(1)).squeeze(1)
+  private attendToAll(queries: Tensor, keys: Tensor, values: Tensor): Tensor {
+    if (queries.ndim === 3) return this.attendToAll(queries.unsqueeze(1), keys.unsqueeze(1), values.unsqueeze(1)).squeeze(1)
     const [B, h, n, d] = queries.shape
     const [output, weights] = attendHeads(queries, keys, values, { scale: 1 / Math.sqrt(d), dropoutP: this.dropout.training ? this.dropout.p : 0 })
     this.attention_weights = weights.reshape([B * h, n, keys.shape[2]])
@@ -83,19 +83,19 @@ export class MultiHeadAttention extends Module<AttentionArgs> {
     this.W_o = new Linear(numHiddens, numHiddens, { bias })
   }
   forward(queries: Tensor, keys: Tensor, values: Tensor, validLens: ValidLens = null): Tensor {
-    const heads = [this.W_q(queries), this.W_k(keys), this.W_v(values)].map((x) => this.#heads(x))
-    if (validLens === null) return this.W_o(this.#joined(this.attention(heads[0], heads[1], heads[2])))
+    const heads = [this.W_q(queries), this.W_k(keys), this.W_v(values)].map((x) => this.heads(x))
+    if (validLens === null) return this.W_o(this.joined(this.attention(heads[0], heads[1], heads[2])))
     const lengths = toIndices(validLens).repeatInterleave(this.numHeads, 0)
     const [q, k, v] = heads.map((x) => x.flatten(0, 1))
-    return this.W_o(this.#joined(this.attention(q, k, v, lengths).reshape(heads[0].shape)))
+    return this.W_o(this.joined(this.attention(q, k, v, lengths).reshape(heads[0].shape)))
   }
   /** (B, n, heads · d) -> (B, heads, n, d) */
-  #heads(x: Tensor): Tensor {
+  private heads(x: Tensor): Tensor {
     const [B, n, hiddens] = x.shape
     return x.reshape([B, n, this.numHeads, hiddens / this.numHeads]).transpose(1, 2)
   }
   /** (B, heads, n, d) -> (B, n, heads · d) */
-  #joined(x: Tensor): Tensor {
+  private joined(x: Tensor): Tensor {
     const [B, , n] = x.shape
     return x.transpose(1, 2).reshape([B, n, -1])
   }

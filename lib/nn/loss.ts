@@ -6,27 +6,27 @@ import { Module } from './module.ts'
 
 /** Cross entropy of unnormalised scores (N, C) and class indices (N,) or probabilities (N, C). Same as torch.nn.CrossEntropyLoss. */
 export class CrossEntropyLoss extends Module<[input: Tensor, target: Indices]> {
-  readonly #options: F.CrossEntropyOptions
+  private readonly options: F.CrossEntropyOptions
   constructor(options: F.CrossEntropyOptions = {}) {
     super()
-    this.#options = options
+    this.options = options
     if (options.weight) this.registerBuffer('weight', options.weight)
   }
   forward(input: Tensor, target: Indices): Tensor {
-    return F.crossEntropy(input, target, this.#options)
+    return F.crossEntropy(input, target, this.options)
   }
 }
 
 /** Negative log likelihood of class indices given log probabilities. Same as torch.nn.NLLLoss. */
 export class NLLLoss extends Module<[input: Tensor, target: Indices]> {
-  readonly #options: F.NLLOptions
+  private readonly options: F.NLLOptions
   constructor(options: F.NLLOptions = {}) {
     super()
-    this.#options = options
+    this.options = options
     if (options.weight) this.registerBuffer('weight', options.weight)
   }
   forward(input: Tensor, target: Indices): Tensor {
-    return F.nllLoss(input, target, this.#options)
+    return F.nllLoss(input, target, this.options)
   }
 }
 
@@ -56,26 +56,26 @@ export class L1Loss extends Module<[input: Tensor, target: Tensor]> {
 
 /** Binary cross entropy of unnormalised scores. Same as torch.nn.BCEWithLogitsLoss. */
 export class BCEWithLogitsLoss extends Module<[input: Tensor, target: Tensor]> {
-  readonly #options: F.BCEOptions
+  private readonly options: F.BCEOptions
   constructor(options: F.BCEOptions = {}) {
     super()
-    this.#options = options
+    this.options = options
     if (options.weight) this.registerBuffer('weight', options.weight)
     if (options.posWeight) this.registerBuffer('pos_weight', options.posWeight)
   }
   forward(input: Tensor, target: Tensor): Tensor {
-    return F.binaryCrossEntropyWithLogits(input, target, this.#options)
+    return F.binaryCrossEntropyWithLogits(input, target, this.options)
   }
 }
 
 /** Kullback-Leibler divergence of log probabilities from target probabilities. Same as torch.nn.KLDivLoss. */
 export class KLDivLoss extends Module<[input: Tensor, target: Tensor]> {
-  readonly #options: F.KLDivOptions
+  private readonly options: F.KLDivOptions
   constructor(options: F.KLDivOptions = {}) {
     super()
-    this.#options = options
+    this.options = options
   }
   forward(input: Tensor, target: Tensor): Tensor {
-    return F.klDiv(input, target, this.#options)
+    return F.klDiv(input, target, this.options)
   }
 }

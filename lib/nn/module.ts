@@ -136,6 +136,26 @@ export abstract class AnyModule extends Callable {
     return { missingKeys, unexpectedKeys }
   }
 
+  /**
+   * A module of the same kind with copies of all parameters, buffers and submodules, which share nothing with these. Lists, plain
+   * objects and numbers are copied, too; anything else, such as functions, is shared. Same as copy.deepcopy. Throws where a class
+   * declares members with #, which nobody but its constructor can make: declare them private, or override clone().
+   */
+  clone(copies: Map<object, object> = new Map()): this {
+    const copy = this.blank()
+    copies.set(this, copy)
+    for (const [name, persistent] of this.#buffers) copy.#buffers.set(name, persistent)
+    for (const [name, value] of Object.entries(this)) Reflect.set(copy, name, copyOf(value, copies))
+    return copy
+  }
+  /** A module of this kind whose own constructor has not run: it has no properties yet. */
+  protected blank(): this {
+    for (let kind = this.constructor; kind !== AnyModule && kind !== Module; kind = Object.getPrototypeOf(kind))
+      if (/\.#\w/.test(Function.prototype.toString.call(kind)))
+        throw new ValueError('clone', `${kind.name} declares members with #, which only its constructor can make`, 'declare them private, or override clone()')
+    return Reflect.construct(this instanceof Module ? Module : AnyModule, [], this.constructor)
+  }
+
   // ---- for all modules and parameters in it
 
   train(mode = true): this {
@@ -206,6 +226,13 @@ export abstract class Module<Args extends unknown[] = [x: Tensor], Result = Tens
     return output
   }
 
+  protected override blank(): this {
+    const copy = super.blank()
+    for (const hook of this.#hooks) copy.#hooks.add(hook)
+    for (const hook of this.#preHooks) copy.#preHooks.add(hook)
+    return copy
+  }
+
   /** Calls `hook(module, args, output)` after every forward; what it returns replaces the output. */
   registerForwardHook(hook: ForwardHook<Args, Result>): { remove(): void } {
     this.#hooks.add(hook)
@@ -216,6 +243,30 @@ export abstract class Module<Args extends unknown[] = [x: Tensor], Result = Tens
     this.#preHooks.add(hook)
     return { remove: () => void this.#preHooks.delete(hook) }
   }
+}
+
+/** A copy of what a module holds; `copies` are those made so far, so that what is shared stays shared. */
+function copyOf(value: unknown, copies: Map<object, object>): unknown {
+  if (typeof value !== 'object' && typeof value !== 'function' || value === null) return value
+  const known = copies.get(value)
+  if (known) return known
+  const made = <T extends object>(copy: T): T => {
+    copies.set(value, copy)
+    return copy
+  }
+  if (value instanceof AnyModule) return value.clone(copies)
+  if (value instanceof Parameter) return made(new Parameter(value.detach().clone(), { requiresGrad: value.requiresGrad }))
+  // A result that the module keeps, such as attention weights, belongs to its graph; the next call replaces it.
+  if (value instanceof Tensor) return value.isLeaf ? made(value.detach().clone().requiresGrad_(value.requiresGrad)) : value
+  if (Array.isArray(value)) {
+    const list = made<unknown[]>([])
+    for (const entry of value) list.push(copyOf(entry, copies))
+    return list
+  }
+  if (Object.getPrototypeOf(value) !== Object.prototype) return value
+  const object = made({})
+  for (const [key, entry] of Object.entries(value)) Reflect.set(object, key, copyOf(entry, copies))
+  return object
 }
 
 const join = (prefix: string, name: string) => (prefix === '' ? name : `${prefix}.${name}`)

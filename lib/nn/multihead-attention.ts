@@ -82,15 +82,15 @@ export class MultiheadAttention extends Module<Call, Result> {
   }
 
   forward(query: Tensor, key: Tensor, value: Tensor, options: MultiheadAttentionCall = {}): Result {
-    this.#check(query, key, value)
+    this.check(query, key, value)
     const { needWeights = true, averageAttnWeights = true } = options
     const batched = query.ndim === 3
     const same = query === key && key === value
     const rows = (x: Tensor) => (!batched ? x.unsqueeze(0) : this.batchFirst ? x : x.transpose(0, 1))
     const first = rows(query)
-    const [q, k, v] = same ? this.#projectTogether(first) : this.#projectApart(first, rows(key), rows(value))
+    const [q, k, v] = same ? this.projectTogether(first) : this.projectApart(first, rows(key), rows(value))
     const heads = [q, k, v].map((x) => x.reshape([x.shape[0], x.shape[1], this.numHeads, -1]).transpose(1, 2))
-    const mask = this.#mask(options, batched, [q.shape[0], this.numHeads, q.shape[1], k.shape[1]])
+    const mask = this.mask(options, batched, [q.shape[0], this.numHeads, q.shape[1], k.shape[1]])
     const dropoutP = this.training ? this.dropout : 0
     const [attended, weights] = mask || dropoutP > 0 ? attend(heads[0], heads[1], heads[2], mask, { scale: null, dropoutP }) : attendHeads(heads[0], heads[1], heads[2], { scale: heads[0].shape[3] ** -0.5, dropoutP })
     const joined = this.out_proj(attended.transpose(1, 2).reshape(q.shape))
@@ -100,7 +100,7 @@ export class MultiheadAttention extends Module<Call, Result> {
     return [output, batched ? shown : shown.squeeze(0)]
   }
 
-  #check(query: Tensor, key: Tensor, value: Tensor): void {
+  private check(query: Tensor, key: Tensor, value: Tensor): void {
     const [batch, length] = this.batchFirst ? [0, 1] : [1, 0]
     const shapes = [query.shape, key.shape, value.shape]
     const fit =
@@ -112,10 +112,10 @@ export class MultiheadAttention extends Module<Call, Result> {
   }
 
   /** Query, key and value of one tensor in one product. */
-  #projectTogether(x: Tensor): Tensor[] {
-    return this.in_proj_weight ? F.linear(x, this.in_proj_weight, this.in_proj_bias).chunk(3, -1) : this.#projectApart(x, x, x)
+  private projectTogether(x: Tensor): Tensor[] {
+    return this.in_proj_weight ? F.linear(x, this.in_proj_weight, this.in_proj_bias).chunk(3, -1) : this.projectApart(x, x, x)
   }
-  #projectApart(...inputs: readonly [query: Tensor, key: Tensor, value: Tensor]): Tensor[] {
+  private projectApart(...inputs: readonly [query: Tensor, key: Tensor, value: Tensor]): Tensor[] {
     const weights = this.in_proj_weight?.chunk(3) ?? [this.q_proj_weight, this.k_proj_weight, this.v_proj_weight]
     const biases = this.in_proj_bias?.chunk(3)
     return inputs.map((x, i) => {
@@ -126,7 +126,7 @@ export class MultiheadAttention extends Module<Call, Result> {
   }
 
   /** Both masks as numbers to add to scores of `shape` (B, heads, L, S). */
-  #mask({ keyPaddingMask = null, attnMask = null }: MultiheadAttentionCall, batched: boolean, shape: readonly number[]): Tensor | null {
+  private mask({ keyPaddingMask = null, attnMask = null }: MultiheadAttentionCall, batched: boolean, shape: readonly number[]): Tensor | null {
     const [B, heads, L, S] = shape
     const refuse = (name: string, mask: Tensor, expected: string) => new ShapeError('MultiheadAttention', `${name} has shape ${showShape(mask.shape)}`, `give it of shape ${expected}`)
     const keys = batched ? [B, S] : [S]

@@ -1,5 +1,5 @@
 /** What `nn` offers. */
-export { Dropout, Flatten, GELU, Identity, ReLU, Sigmoid, SiLU, Softmax, Tanh } from './activation.ts'
+export { Dropout, DropPath, Flatten, GELU, Identity, ReLU, Sigmoid, SiLU, Softmax, Tanh } from './activation.ts'
 export * as utils from './clip.ts'
 export { ModuleList, Sequential } from './containers.ts'
 export { Conv2d } from './convolution.ts'

@@ -1,6 +1,5 @@
 /** The encoder of the Transformer (Vaswani et al. 2017). */
 import type { Tensor } from '../autograd/tensor.ts'
-import { getRngState, setRngState } from '../tensor/random.ts'
 import { ValueError } from '../tensor/errors.ts'
 import { Dropout } from './activation.ts'
 import { ModuleList } from './containers.ts'
@@ -64,17 +63,17 @@ export class TransformerEncoderLayer extends Module<[src: Tensor, masks?: Encode
   }
   forward(src: Tensor, masks: EncoderMasks = {}): Tensor {
     if (this.normFirst) {
-      const x = src.add(this.#attention(this.norm1(src), masks))
-      return x.add(this.#perceptron(this.norm2(x)))
+      const x = src.add(this.attention(this.norm1(src), masks))
+      return x.add(this.perceptron(this.norm2(x)))
     }
-    const x = this.norm1(src.add(this.#attention(src, masks)))
-    return this.norm2(x.add(this.#perceptron(x)))
+    const x = this.norm1(src.add(this.attention(src, masks)))
+    return this.norm2(x.add(this.perceptron(x)))
   }
-  #attention(x: Tensor, { srcMask, srcKeyPaddingMask }: EncoderMasks): Tensor {
+  private attention(x: Tensor, { srcMask, srcKeyPaddingMask }: EncoderMasks): Tensor {
     const [attended] = this.self_attn(x, x, x, { attnMask: srcMask, keyPaddingMask: srcKeyPaddingMask, needWeights: false })
     return this.dropout1(attended)
   }
-  #perceptron(x: Tensor): Tensor {
+  private perceptron(x: Tensor): Tensor {
     return this.dropout2(this.linear2(this.dropout(this.activation(this.linear1(x)))))
   }
 }
@@ -87,7 +86,7 @@ export class TransformerEncoder extends Module<[src: Tensor, masks?: EncoderMask
   constructor(encoderLayer: TransformerEncoderLayer, numLayers: number, { norm = null }: { readonly norm?: LayerNorm | null } = {}) {
     super()
     checkSize('TransformerEncoder', 'numLayers', numLayers)
-    this.layers = new ModuleList(Array.from({ length: numLayers }, () => copyOf(encoderLayer)))
+    this.layers = new ModuleList(Array.from({ length: numLayers }, () => encoderLayer.clone()))
     this.norm = norm
   }
   forward(src: Tensor, { mask = null, srcMask = mask, srcKeyPaddingMask }: EncoderMasks & { readonly mask?: Tensor | null } = {}): Tensor {
@@ -95,16 +94,4 @@ export class TransformerEncoder extends Module<[src: Tensor, masks?: EncoderMask
     for (const layer of this.layers) x = layer(x, { srcMask, srcKeyPaddingMask })
     return this.norm ? this.norm(x) : x
   }
-}
-
-/** Another layer of the same kind and numbers. PyTorch copies without drawing, so the generator is put back. */
-function copyOf(layer: TransformerEncoderLayer): TransformerEncoderLayer {
-  const { self_attn, linear1, dropout, activation, normFirst, norm1 } = layer
-  const before = getRngState()
-  const copy = new TransformerEncoderLayer(self_attn.embedDim, self_attn.numHeads, {
-    dimFeedforward: linear1.outFeatures, dropout: dropout.p, activation, batchFirst: self_attn.batchFirst, normFirst, layerNormEps: norm1.eps,
-  })
-  setRngState(before)
-  copy.loadStateDict(layer.stateDict())
-  return copy.train(layer.training)
 }

@@ -4,6 +4,7 @@ import { ShapeError, StateDictError, ValueError } from '../tensor/errors.ts'
 import { kernels } from '../tensor/kernels/active.ts'
 import { NDArray } from '../tensor/ndarray.ts'
 import { sameShape, showShape } from '../tensor/shape.ts'
+import { pin } from '../tensor/storage.ts'
 
 /** A group's parameters and its options: { params, lr: 0.1, ... }. Schedulers note the rate that they started from as initialLr. */
 export type ParamGroup<Options> = Options & { params: Tensor[]; initialLr?: number }
@@ -124,7 +125,7 @@ export abstract class Optimizer<Options extends object> {
       const param = all[order.indexOf(Number(number))]
       if (!param) throw refuse(`it holds state for parameter ${number}, of which there are ${all.length}`)
       this.#checkState(refuse, number, entry, param)
-      return [param, Object.fromEntries(Object.entries(entry).map(([name, value]) => [name, name === 'step' && value instanceof Tensor ? value.item() : copied(value)]))]
+      return [param, Object.fromEntries(Object.entries(entry).map(([name, value]) => [name, name === 'step' && value instanceof Tensor ? value.item() : resident(copied(value))]))]
     })
     this.state.clear()
     for (const [param, entry] of loaded) this.state.set(param, entry)
@@ -141,15 +142,21 @@ export abstract class Optimizer<Options extends object> {
   }
 }
 
-const copied = (value: Tensor | number) => (value instanceof Tensor ? value.detach().clone() : value)
+const copied = (value: Tensor | number) => (value instanceof Tensor ? new Tensor(NDArray.from(value.array.values().slice(), value.shape)) : value)
 
 /** A buffer of a parameter's state, which starts from zeros. */
 export function buffer(state: ParamState, name: string, { shape }: NDArray): NDArray {
   const known = state[name]
   if (known instanceof Tensor) return known.array
   const fresh = NDArray.zeros(shape)
-  state[name] = new Tensor(fresh)
+  state[name] = resident(new Tensor(fresh))
   return fresh
+}
+
+/** State is used in every step, so it lies where kernels work. */
+function resident<T extends Tensor | number>(value: T): T {
+  if (value instanceof Tensor) pin(value.array.storage)
+  return value
 }
 
 /** Counts a step of a parameter; the first is 1. */

@@ -27,5 +27,5 @@ export class GraphError extends VitgradError {}
 /** A state dict whose keys or shapes do not fit the module or optimizer. */
 export class StateDictError extends VitgradError {}
 
-/** A file that is missing, truncated, too long or otherwise not what its name says. */
+/** A file that is missing, truncated, too long or otherwise not what its name says, or that cannot be written. */
 export class DataError extends VitgradError {}

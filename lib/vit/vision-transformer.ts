@@ -1,5 +1,5 @@
 /** The Vision Transformer (Dosovitskiy et al. 2021), with the parameter names of timm's checkpoints. */
-import { zeros } from '../autograd/creation.ts'
+import { linspace, zeros } from '../autograd/creation.ts'
 import { cat } from '../autograd/functions.ts'
 import type { Tensor } from '../autograd/tensor.ts'
 import * as nn from '../nn/nn.ts'
@@ -20,7 +20,14 @@ export interface VisionTransformerOptions {
   readonly heads: number
   /** Width of the hidden layer of a block's perceptron, as a multiple of dim. */
   readonly mlpRatio?: number
+  /** Probability of dropout after the embedding, in attention, and after each linear layer of a block. */
   readonly dropout?: number
+  /** Probability with which the last block is skipped for a sample; it grows evenly from 0 at the first (Huang et al. 2016). */
+  readonly dropPath?: number
+  /** Whether the projections to queries, keys and values have a bias. */
+  readonly qkvBias?: boolean
+  /** What is classified: the class token, after `norm`, or the mean of the patches' tokens, before `fc_norm`. */
+  readonly globalPool?: 'token' | 'avg'
   readonly channels?: number
 }
 
@@ -45,10 +52,10 @@ class Attention extends nn.Module {
   readonly proj: nn.Linear
   readonly proj_drop: nn.Dropout
 
-  constructor(dim: number, heads: number, dropout: number) {
+  constructor(dim: number, heads: number, dropout: number, bias: boolean) {
     super()
     this.numHeads = heads
-    this.qkv = new nn.Linear(dim, 3 * dim)
+    this.qkv = new nn.Linear(dim, 3 * dim, { bias })
     this.attn_drop = new nn.Dropout(dropout)
     this.proj = new nn.Linear(dim, dim)
     this.proj_drop = new nn.Dropout(dropout)
@@ -80,47 +87,66 @@ class Mlp extends nn.Module {
   }
 }
 
-/** x + attention(norm(x)), then x + mlp(norm(x)). */
+/** What all blocks of a model are made with. */
+interface BlockOptions {
+  readonly dim: number
+  readonly heads: number
+  readonly hidden: number
+  readonly dropout: number
+  readonly qkvBias: boolean
+}
+
+/** x + attention(norm(x)), then x + mlp(norm(x)). Samples may skip either. */
 class Block extends nn.Module {
   readonly norm1: nn.LayerNorm
   readonly attn: Attention
+  readonly drop_path1: nn.DropPath | nn.Identity
   readonly norm2: nn.LayerNorm
   readonly mlp: Mlp
+  readonly drop_path2: nn.DropPath | nn.Identity
 
-  constructor(dim: number, heads: number, hidden: number, dropout: number) {
+  constructor({ dim, heads, hidden, dropout, qkvBias }: BlockOptions, dropPath: number) {
     super()
     this.norm1 = new nn.LayerNorm(dim, { eps: 1e-6 })
-    this.attn = new Attention(dim, heads, dropout)
+    this.attn = new Attention(dim, heads, dropout, qkvBias)
+    this.drop_path1 = dropPath > 0 ? new nn.DropPath(dropPath) : new nn.Identity()
     this.norm2 = new nn.LayerNorm(dim, { eps: 1e-6 })
     this.mlp = new Mlp(dim, hidden, dropout)
+    this.drop_path2 = dropPath > 0 ? new nn.DropPath(dropPath) : new nn.Identity()
   }
   forward(x: Tensor): Tensor {
-    const attended = x.add(this.attn(this.norm1(x)))
-    return attended.add(this.mlp(this.norm2(attended)))
+    const attended = x.add(this.drop_path1(this.attn(this.norm1(x))))
+    return attended.add(this.drop_path2(this.mlp(this.norm2(attended))))
   }
 }
 
-/** From pictures to class scores. (B, C, H, W) -> (B, classes) */
+/** From pictures to class scores. (B, C, H, W) -> (B, classes). Same as timm's VisionTransformer, and torchvision's under other names. */
 export class VisionTransformer extends nn.Module {
   readonly cls_token: nn.Parameter
   readonly pos_embed: nn.Parameter
   readonly patch_embed: PatchEmbed
   readonly pos_drop: nn.Dropout
   readonly blocks: nn.Sequential
-  readonly norm: nn.LayerNorm
+  readonly norm: nn.LayerNorm | nn.Identity
+  readonly fc_norm: nn.LayerNorm | nn.Identity
   readonly head: nn.Linear
+  readonly globalPool: 'token' | 'avg'
 
-  constructor({ imageSize, patchSize, classes, dim, depth, heads, mlpRatio = 4, dropout = 0, channels = 3 }: VisionTransformerOptions) {
+  constructor({ imageSize, patchSize, classes, dim, depth, heads, mlpRatio = 4, dropout = 0, dropPath = 0, qkvBias = true, globalPool = 'token', channels = 3 }: VisionTransformerOptions) {
     super()
+    if (globalPool !== 'token' && globalPool !== 'avg') throw new ValueError('VisionTransformer', `globalPool = ${String(globalPool)} is no way to pool`, "give 'token' or 'avg'")
     if (imageSize % patchSize !== 0) throw new ValueError('VisionTransformer', `patches of ${patchSize} do not divide a picture of ${imageSize}`, 'choose a patch size that divides the image size')
     if (dim % heads !== 0) throw new ValueError('VisionTransformer', `${heads} heads do not divide a dim of ${dim}`, 'choose a number of heads that divides dim')
     this.cls_token = new nn.Parameter(zeros([1, 1, dim]))
     this.pos_embed = new nn.Parameter(zeros([1, (imageSize / patchSize) ** 2 + 1, dim]))
     this.patch_embed = new PatchEmbed(channels, patchSize, dim)
     this.pos_drop = new nn.Dropout(dropout)
-    this.blocks = new nn.Sequential(...Array.from({ length: depth }, () => new Block(dim, heads, Math.round(dim * mlpRatio), dropout)))
-    this.norm = new nn.LayerNorm(dim, { eps: 1e-6 })
+    const block: BlockOptions = { dim, heads, hidden: Math.floor(dim * mlpRatio), dropout, qkvBias }
+    this.blocks = new nn.Sequential(...Array.from(linspace(0, dropPath, depth).data, (p) => new Block(block, p)))
+    this.norm = globalPool === 'avg' ? new nn.Identity() : new nn.LayerNorm(dim, { eps: 1e-6 })
+    this.fc_norm = globalPool === 'avg' ? new nn.LayerNorm(dim, { eps: 1e-6 }) : new nn.Identity()
     this.head = new nn.Linear(dim, classes)
+    this.globalPool = globalPool
     this.initialize()
   }
   /** timm's initial values: embeddings and linear weights from a normal distribution of deviation 0.02, biases 0. */
@@ -139,6 +165,23 @@ export class VisionTransformer extends nn.Module {
     if (N + 1 !== this.pos_embed.shape[1])
       throw new ShapeError('VisionTransformer', `pictures of shape ${showShape(x.shape)} give ${N} patches, the model was built for ${this.pos_embed.shape[1] - 1}`, 'resize the pictures to the image size of the model')
     const tokens = cat([this.cls_token.expand([B, 1, dim]), patches], 1).add(this.pos_embed)
-    return this.head(this.norm(this.blocks(this.pos_drop(tokens))).at(':', 0))
+    const described = this.norm(this.blocks(this.pos_drop(tokens)))
+    const pooled = this.globalPool === 'avg' ? described.narrow(1, 1, N).mean(1) : described.at(':', 0)
+    return this.head(this.fc_norm(pooled))
   }
+}
+
+type PresetOptions = Partial<VisionTransformerOptions>
+
+/** timm's vit_tiny_patch16_224, 5.7 million parameters: dim 192, depth 12, 3 heads. Options overrule what it is made of. */
+export const vitTiny = (options: PresetOptions = {}): VisionTransformer => preset({ dim: 192, depth: 12, heads: 3 }, options)
+
+/** timm's vit_small_patch16_224, 22 million parameters: dim 384, depth 12, 6 heads. */
+export const vitSmall = (options: PresetOptions = {}): VisionTransformer => preset({ dim: 384, depth: 12, heads: 6 }, options)
+
+/** timm's vit_base_patch16_224, 86 million parameters: dim 768, depth 12, 12 heads. */
+export const vitBase = (options: PresetOptions = {}): VisionTransformer => preset({ dim: 768, depth: 12, heads: 12 }, options)
+
+function preset(size: Pick<VisionTransformerOptions, 'dim' | 'depth' | 'heads'>, options: PresetOptions): VisionTransformer {
+  return new VisionTransformer({ imageSize: 224, patchSize: 16, classes: 1000, ...size, ...options })
 }

@@ -1,7 +1,7 @@
 /** Module: what it finds among its properties, state dicts, modes, hooks, calls, and containers. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { full, manualSeed, nn, ones, randn, StateDictError, tensor, ValueError, zeros, type Tensor } from 'vitgrad'
+import { full, getRngState, manualSeed, nn, noGrad, ones, randn, StateDictError, tensor, ValueError, zeros, type Tensor } from 'vitgrad'
 
 test.before.each(() => void manualSeed(0))
 
@@ -222,6 +222,46 @@ test('a ModuleList is found by its owner, and cannot be called', () => {
   assert.equal(names(list.namedParameters()), ['0.weight', '0.bias', '1.weight', '1.bias'])
   assert.is(list.append(new nn.Linear(1, 1)).length, 3)
   assert.throws(() => Reflect.apply(Object(list), null, []), /ModuleList/)
+})
+
+test('a clone has the same numbers, keys, hooks and mode, shares none of them, and draws nothing', () => {
+  const shared = new nn.Linear(4, 4)
+  const model = new nn.Sequential(shared, new nn.BatchNorm1d(4), shared, new nn.Dropout(0.2)).eval()
+  shared.weight.requiresGrad_(false)
+  model.registerForwardHook((_, __, y) => y.mul(2))
+  const x = randn([3, 4])
+  const before = getRngState()
+  const copy = model.clone()
+  assert.equal(getRngState(), before)
+  assert.is(String(copy), String(model))
+  assert.ok(copy instanceof nn.Sequential && copy !== model && copy[0] === copy[2])
+  assert.ok(copy(x).equal(model(x)))
+  assert.equal([...copy.namedParameters()].map(([name, { requiresGrad }]) => [name, requiresGrad]), [...model.namedParameters()].map(([name, { requiresGrad }]) => [name, requiresGrad]))
+  assert.equal(Object.keys(copy.stateDict()), Object.keys(model.stateDict()))
+  const kept = copy(x).clone()
+  noGrad(() => [...model.parameters(), ...model.buffers()].forEach((t) => t.add_(1)))
+  model.train()
+  assert.ok(copy(x).equal(kept) && !copy.training)
+})
+
+test('every layer can be cloned, also when it keeps results of a graph that is gone', () => {
+  const attention = new nn.MultiHeadAttention(8, 2, 0)
+  const x = randn([40, 40, 8])
+  attention(x, x, x).sum().backward()
+  attention(x, x, x)
+  for (const layer of [attention, new nn.CrossEntropyLoss({ weight: ones([3]) }), new nn.TransformerEncoderLayer(8, 2), new nn.MultiheadAttention(8, 2), new nn.ModuleList([new nn.Linear(1, 1)])])
+    assert.is(String(layer.clone()), String(layer))
+  assert.ok(noGrad(() => attention.clone()(x, x, x).equal(attention(x, x, x))))
+})
+
+test('a class whose members only its constructor can make is refused as a copy', () => {
+  class Secret extends nn.Module {
+    readonly #factor = 2
+    forward(x: Tensor): Tensor {
+      return x.mul(this.#factor)
+    }
+  }
+  assert.throws(() => new nn.Sequential(new Secret()).clone(), (error: unknown) => error instanceof ValueError && /^clone: Secret declares members with #/.test(error.message))
 })
 
 test('sizes that cannot be are refused with the layer and the argument', () => {

@@ -1,12 +1,13 @@
 /** The SIMD optimizers against their reference twins. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { AdamRule, AdamStep, RMSpropRule, RMSpropStep, SGDRule, SGDStep } from '../../lib/tensor/kernels/kernels.ts'
+import type { AdamRule, AdamStep, LerpStep, RMSpropRule, RMSpropStep, SGDRule, SGDStep } from '../../lib/tensor/kernels/kernels.ts'
 import * as adamTwin from '../../lib/tensor/kernels/reference/adam.ts'
+import * as lerpTwin from '../../lib/tensor/kernels/reference/lerp.ts'
 import * as rmspropTwin from '../../lib/tensor/kernels/reference/rmsprop.ts'
 import * as sgdTwin from '../../lib/tensor/kernels/reference/sgd.ts'
 import { emitCopy } from '../../lib/tensor/kernels/simd/copy.ts'
-import { adam, emitOptimizer, rmsprop, sgd } from '../../lib/tensor/kernels/simd/optimizer.ts'
+import { adam, emitOptimizer, lerp, rmsprop, sgd } from '../../lib/tensor/kernels/simd/optimizer.ts'
 import type { NDArray } from '../../lib/tensor/ndarray.ts'
 import { assertClose, engines, numbers, surroundings, useDefault, useReference } from './simd-engines.ts'
 
@@ -82,6 +83,16 @@ for (const engine of engines((module, target) => {
         rmspropTwin.rmsprop(twins, rule)
         steps.forEach((actual, i) => same(actual, twins[i], `of ${SIZES[i]} numbers after step ${step}, ${JSON.stringify(rule)}`))
       }
+    }
+  })
+
+  test(titled('running means of all tensors move by the reference rule'), () => {
+    for (const weight of [0, 0.001, 1 / 3, 1]) {
+      const tensors = SIZES.map((n, i) => ({ mean: pair(random([n]), i % 4), value: pair(random([n]), (i + 1) % 4) }))
+      const [steps, twins] = [0, 1].map((side): LerpStep[] => tensors.map(({ mean, value }) => ({ mean: mean[side], value: value[side] })))
+      lerp(runtime, steps, weight)
+      lerpTwin.lerp(twins, weight)
+      steps.forEach((actual, i) => same(actual, twins[i], `of ${SIZES[i]} numbers, weight ${weight}`))
     }
   })
 

@@ -1,6 +1,6 @@
-/** Dropout as a function. */
-import { named } from '../../autograd/op.ts'
-import { dropout as dropoutOp } from '../../autograd/ops/dropout.ts'
+/** Dropout of numbers and of whole samples. */
+import { constant, named } from '../../autograd/op.ts'
+import { drawMask, dropout as dropoutOp } from '../../autograd/ops/dropout.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { ValueError } from '../../tensor/errors.ts'
 import { defaultGenerator, type Generator } from '../../tensor/random.ts'
@@ -15,4 +15,14 @@ export function dropout(x: Tensor, p = 0.5, { training = true, generator = defau
   checkProbability('dropout', p)
   if (!training || p === 0 || x.numel() === 0) return x
   return named('MulBackward0', p === 1 ? x.mul(0) : dropoutOp([x], { p, generator }))
+}
+
+/**
+ * Stochastic depth (Huang et al. 2016): in training, zeroes each sample, x[i], with probability p and scales the others by 1 / (1 − p).
+ * Same draws as timm's drop_path.
+ */
+export function dropPath(x: Tensor, p = 0, { training = true, generator = defaultGenerator }: { readonly training?: boolean; readonly generator?: Generator } = {}): Tensor {
+  checkProbability('dropPath', p)
+  if (!training || p === 0) return x
+  return p === 1 ? x.mul(0) : x.mul(constant(drawMask(x.shape.map((size, d) => (d === 0 ? size : 1)), { p, generator })))
 }

@@ -2,7 +2,7 @@
 export * from './activation.ts'
 export { scaledDotProductAttention, type AttentionOptions } from './attention.ts'
 export { conv2d, type ConvOptions } from './convolution.ts'
-export { dropout } from './dropout.ts'
+export { dropout, dropPath } from './dropout.ts'
 export { interpolate, type InterpolateOptions } from './interpolate.ts'
 export { embedding, linear, oneHot } from './linear.ts'
 export {

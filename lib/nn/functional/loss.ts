@@ -46,13 +46,19 @@ export function crossEntropy(input: Tensor, target: Indices, { labelSmoothing = 
 }
 
 /** − Σ target · log softmax(input) over the classes, for targets that are probabilities. */
-function softCrossEntropy(input: Tensor, target: Tensor, classDim: number, labelSmoothing: number, { weight, reduction = 'mean' }: NLLOptions): Tensor {
+function softCrossEntropy(input: Tensor, target: Tensor, classDim: number, labelSmoothing: number, { weight = null, ignoreIndex = -100, reduction = 'mean' }: NLLOptions): Tensor {
+  if (ignoreIndex >= 0) throw new ValueError('crossEntropy', `ignoreIndex = ${ignoreIndex} was given with targets that are probabilities`, 'leave it out, or give class indices as targets')
   const classes = input.shape[classDim]
+  checkWeight('crossEntropy', weight, classes)
   const smoothed = labelSmoothing === 0 ? target : target.mul(1 - labelSmoothing).add(labelSmoothing / classes)
   const logProbs = input.logSoftmax(classDim)
   const weighted = weight ? logProbs.mul(alongClasses(weight, input, classDim)) : logProbs
   const terms = weighted.mul(smoothed).sum(classDim).neg()
   return named('DivBackward1', reduction === 'mean' ? terms.sum().div(Math.max(1, input.numel() / classes)) : reduced('crossEntropy', terms, reduction))
+}
+
+function checkWeight(operation: string, weight: Tensor | null, classes: number): void {
+  if (weight && !sameShape(weight.shape, [classes])) throw new ShapeError(operation, `a weight of shape ${showShape(weight.shape)} was given for ${classes} classes`, `give a weight of shape (${classes},)`)
 }
 
 /** A vector over the classes, shaped to broadcast against the scores. */
@@ -71,7 +77,7 @@ function nllWithSmoothing(operation: string, logProbs: Tensor, target: Tensor, l
   const expected = logProbs.shape.toSpliced(classDim, 1)
   if (!sameShape(target.shape, expected))
     throw new ShapeError(operation, `an input of shape ${showShape(logProbs.shape)} and a target of shape ${showShape(target.shape)} do not fit`, `give class indices of shape ${showShape(expected)}, or probabilities of shape ${showShape(logProbs.shape)}`)
-  if (weight && !sameShape(weight.shape, [classes])) throw new ShapeError(operation, `a weight of shape ${showShape(weight.shape)} was given for ${classes} classes`, `give a weight of shape (${classes},)`)
+  checkWeight(operation, weight, classes)
   const { index, counted } = checkLabels(operation, target, classes, ignoreIndex)
   const weights = weight ? gather([weight, index.reshape([-1])], 0).reshape(index.shape).mul(counted) : counted
   const chosen = gather([logProbs, index.unsqueeze(classDim)], classDim).squeeze(classDim)

@@ -82,6 +82,12 @@ export interface RMSpropRule {
   readonly maximize: boolean
 }
 
+/** One tensor's share of a running mean. */
+export interface LerpStep {
+  readonly mean: NDArray
+  readonly value: NDArray
+}
+
 export interface Kernels {
   fill(out: NDArray, value: number): void
   /** out = x; the only kernel whose `out` may have strides of its own. */
@@ -139,4 +145,6 @@ export interface Kernels {
   sgd(steps: readonly SGDStep[], rule: SGDRule): void
   adam(steps: readonly AdamStep[], rule: AdamRule): void
   rmsprop(steps: readonly RMSpropStep[], rule: RMSpropRule): void
+  /** mean += weight · (value − mean), in place, for all of them at once. Means are dense. */
+  lerp(steps: readonly LerpStep[], weight: number): void
 }

@@ -5,6 +5,7 @@ import { attention, attentionBackward } from './attention.ts'
 import { binary, copy, fill, unary, where } from './elementwise.ts'
 import { gather, putAdd, scatterAdd, take } from './indexing.ts'
 import { layerNorm, layerNormBackward } from './layer-norm.ts'
+import { lerp } from './lerp.ts'
 import { matmul } from './matmul.ts'
 import { argReduce, cumsum, reduce } from './reduce.ts'
 import { rmsprop } from './rmsprop.ts'
@@ -19,5 +20,5 @@ export const reference: Kernels = {
   matmul, layerNorm, layerNormBackward, attention, attentionBackward,
   unfold, fold,
   take, putAdd, gather, scatterAdd,
-  sgd, adam, rmsprop,
+  sgd, adam, rmsprop, lerp,
 }

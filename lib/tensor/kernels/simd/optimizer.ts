@@ -1,6 +1,6 @@
 /** Optimizers in WebAssembly: all parameters in one job, each number read and written once. */
 import type { NDArray } from '../../ndarray.ts'
-import type { AdamRule, AdamStep, RMSpropRule, RMSpropStep, SGDRule, SGDStep } from '../kernels.ts'
+import type { AdamRule, AdamStep, LerpStep, RMSpropRule, RMSpropStep, SGDRule, SGDStep } from '../kernels.ts'
 import { copy, denseAt } from './copy.ts'
 import type { Runtime } from './runtime.ts'
 import { madd, type Target } from './target.ts'
@@ -93,6 +93,7 @@ export function emitOptimizer(module: WasmModule, target: Target): void {
     for (const amsgrad of BOTH) emitAdam(module, target, decay, amsgrad)
     for (const centered of BOTH) for (const momentum of BOTH) emitRMSprop(module, target, decay, centered, momentum)
   }
+  emitRule(module, 'lerp', { buffers: [], shared: ['weight'], own: [] }, (_, { w, g }, { weight }) => ({ w: madd(target, weight, f32x4.sub(g, w), w) }))
 }
 
 /** v = momentum · v + taken · d. A buffer that has not started counts as 0, whatever it holds. */
@@ -234,4 +235,8 @@ export function rmsprop(runtime: Runtime, steps: readonly RMSpropStep[], { lr, a
     faint: FAINT, leastRoot: leastRoot(alpha), leastSquare: SMALLEST_NORMAL / alpha, leastMean: Math.sqrt(SMALLEST_NORMAL),
   })
   update(runtime, kernel, shared, steps.map(({ param, grad, squareAvg, gradAvg, momentum: buffer }) => ({ param, grad, buffers: present(squareAvg, gradAvg, buffer), own: NONE })))
+}
+
+export function lerp(runtime: Runtime, steps: readonly LerpStep[], weight: number): void {
+  update(runtime, 'lerp', [weight], steps.map(({ mean, value }) => ({ param: mean, grad: value, buffers: [], own: NONE })))
 }

@@ -58,7 +58,7 @@ export function createSimdEngine(heap: Heap, target: Target, threads: number): S
     attention: on(attention.attention), attentionBackward: on(attention.attentionBackward),
     unfold: on(windows.unfold), fold: on(windows.fold),
     take: on(indexing.take), putAdd: on(indexing.putAdd), gather: on(indexing.gather), scatterAdd: on(indexing.scatterAdd),
-    sgd: on(optimizer.sgd), adam: on(optimizer.adam), rmsprop: on(optimizer.rmsprop),
+    sgd: on(optimizer.sgd), adam: on(optimizer.adam), rmsprop: on(optimizer.rmsprop), lerp: on(optimizer.lerp),
   }
   return {
     kernels: staged(kernels, reference, heap),
