@@ -2,6 +2,7 @@
 import { ShapeError, ValueError } from '../tensor/errors.ts'
 import { NDArray, type DType } from '../tensor/ndarray.ts'
 import { defaultGenerator, type Generator } from '../tensor/random.ts'
+import { lane, linspaceNumbers } from '../tensor/sequence.ts'
 import { checkShape, numelOf, showShape, type Shape } from '../tensor/shape.ts'
 import { Tensor } from './tensor.ts'
 
@@ -102,21 +103,10 @@ export function arange(start: number, end?: number, step = 1, options: TensorOpt
   return finish(NDArray.from(Float32Array.from({ length: count }, (_, i) => value(i)), [count], options.dtype), options)
 }
 
-/**
- * How far number i of `count` is from the one that it is counted from, which is rounded to float32: PyTorch writes sixteen at a
- * time, in two groups of eight that are counted from their first, and those left over one by one.
- */
-const lane = (i: number, count: number): number => (i < count - (count % 16) ? i % 8 : 0)
-
 /** `steps` numbers evenly from `start` to `end`, both included. */
 export function linspace(start: number, end: number, steps: number, options: TensorOptions = {}): Tensor {
   if (!Number.isInteger(steps) || steps < 0) throw new ValueError('linspace', `${steps} is no number of steps`, 'give a whole number of at least 0')
-  const [first, last] = [Math.fround(start), Math.fround(end)]
-  const step = Math.fround(Math.fround(last - first) / (steps - 1))
-  // Both halves are counted from their own end, so that the last number is exactly `end`.
-  const ofFirstLane = (i: number) => (i < Math.floor(steps / 2) ? first + step * i : last - step * (steps - 1 - i))
-  const value = (i: number) => Math.fround(ofFirstLane(i - lane(i, steps))) + Math.fround(lane(i, steps) * step)
-  return finish(NDArray.from(Float32Array.from({ length: steps }, (_, i) => (steps === 1 ? start : value(i))), [steps], options.dtype), options)
+  return finish(NDArray.from(linspaceNumbers(start, end, steps), [steps], options.dtype), options)
 }
 
 /** The identity matrix of n rows and m (n) columns. */

@@ -1,6 +1,11 @@
 /** What `data` offers. */
 export { cifar10, cifar10Classes, type Cifar10Options } from './cifar10.ts'
+export { cifar100, cifar100Classes, cifar100CoarseClasses, type Cifar100Options } from './cifar100.ts'
 export { randomSplit, Subset, TensorDataset, type Dataset, type Sample } from './dataset.ts'
-export { ImageDataset, type ImageDatasetOptions, type LabelledImages } from './image-dataset.ts'
-export { DataLoader, type DataLoaderOptions } from './loader.ts'
+export { ImageFolder, imageFolder, type ImageFolderOptions, type SkippedPicture } from './image-folder.ts'
+export { ImageDataset, type ImageDatasetOptions, type PicturesOptions } from './image-dataset.ts'
+export type { LabelledImages } from './image-source.ts'
+export { DataLoader, type DataLoaderOptions, type IterateOptions } from './loader.ts'
+export { fashionMnist, fashionMnistClasses, mnist, mnistClasses, type MnistOptions } from './mnist.ts'
 export { synthetic, syntheticClasses, type SyntheticOptions } from './synthetic.ts'
+export * as transforms from './transforms/transforms.ts'

@@ -8,6 +8,8 @@ import { IndexError, ShapeError, ValueError } from '../tensor/errors.ts'
 import { NDArray } from '../tensor/ndarray.ts'
 import type { Generator } from '../tensor/random.ts'
 import { showShape } from '../tensor/shape.ts'
+import type { SampleGenerators } from './image-source.ts'
+import type { PlainSource } from './portable.ts'
 
 /** One sample: its parts, such as a picture and its label. */
 export type Sample = readonly (Tensor | number)[]
@@ -17,13 +19,24 @@ export interface Dataset {
   readonly length: number
   /** Sample `index`, from 0 on. */
   get(index: number): Sample
-  /** Several samples, each part stacked along a new first dimension; where it is missing they are read one by one. */
-  getItems?(indices: readonly number[]): Tensor[]
+  /**
+   * Several samples, each part stacked along a new first dimension; where it is missing they are read one by one.
+   * What is random about sample n of them is drawn from generators(n), as a loader wants it, or else from the default generator.
+   */
+  getItems?(indices: readonly number[], generators?: SampleGenerators): Tensor[]
+  /** The samples as plain data, if other threads can prepare them; null where they cannot. */
+  portable?(): PortableSamples | null
+}
+
+/** Samples that other threads can prepare: their source, and which of its pictures a sample is. */
+export interface PortableSamples {
+  readonly source: PlainSource
+  readonly indexOf: (sample: number) => number
 }
 
 /** A batch of samples of any dataset: one tensor for each part. */
-export function batchOf(dataset: Dataset, indices: readonly number[]): Tensor[] {
-  return dataset.getItems?.(indices) ?? collate(indices.map((index) => dataset.get(index)))
+export function batchOf(dataset: Dataset, indices: readonly number[], generators?: SampleGenerators): Tensor[] {
+  return dataset.getItems?.(indices, generators) ?? collate(indices.map((index) => dataset.get(index)))
 }
 
 /** Stacks samples part by part; numbers become a vector. */
@@ -82,18 +95,38 @@ export class Subset implements Dataset {
     checkSampleIndex('Subset', index, this.length)
     return this.dataset.get(this.indices[index])
   }
-  getItems(indices: readonly number[]): Tensor[] {
+  getItems(indices: readonly number[], generators?: SampleGenerators): Tensor[] {
     indices.forEach((index) => checkSampleIndex('Subset', index, this.length))
-    return batchOf(this.dataset, indices.map((index) => this.indices[index]))
+    return batchOf(this.dataset, indices.map((index) => this.indices[index]), generators)
+  }
+  portable(): PortableSamples | null {
+    const all = this.dataset.portable?.() ?? null
+    return all && { source: all.source, indexOf: (sample) => all.indexOf(this.indices[sample]) }
   }
 }
 
-/** Cuts a dataset at random into parts of the given lengths. Same draws as torch.utils.data.random_split. */
+/**
+ * Cuts a dataset at random into parts of the given lengths, or of the given fractions that add up to 1; what fractions leave over goes to the
+ * first parts, one sample each. Same draws as torch.utils.data.random_split.
+ */
 export function randomSplit(dataset: Dataset, lengths: readonly number[], options: { readonly generator?: Generator } = {}): Subset[] {
-  const total = lengths.reduce((sum, length) => sum + length, 0)
-  if (total !== dataset.length || lengths.some((length) => !Number.isInteger(length) || length < 0))
-    throw new ValueError('randomSplit', `lengths [${lengths.join(', ')}] do not add up to the ${dataset.length} samples of the dataset`, 'give whole numbers whose sum is the length of the dataset')
+  const counts = isFractions(lengths) ? countsOf(lengths, dataset.length) : lengths
+  const total = counts.reduce((sum, length) => sum + length, 0)
+  if (total !== dataset.length || counts.some((length) => !Number.isInteger(length) || length < 0))
+    throw new ValueError('randomSplit', `lengths [${lengths.join(', ')}] do not add up to the ${dataset.length} samples of the dataset`, 'give whole numbers whose sum is the length of the dataset, or fractions whose sum is 1')
   const order = [...randperm(total, options).data]
   let start = 0
-  return lengths.map((length) => new Subset(dataset, order.slice(start, (start += length))))
+  return counts.map((length) => new Subset(dataset, order.slice(start, (start += length))))
+}
+
+/** Whether these are at least 0 and add up to 1, but for rounding. */
+function isFractions(lengths: readonly number[]): boolean {
+  const sum = lengths.reduce((total, length) => total + length, 0)
+  return lengths.every((length) => length >= 0) && Math.abs(sum - 1) <= 1e-9 && sum <= 1
+}
+
+function countsOf(fractions: readonly number[], total: number): number[] {
+  const counts = fractions.map((fraction) => Math.floor(total * fraction))
+  const rest = total - counts.reduce((sum, count) => sum + count, 0)
+  return counts.map((count, i) => count + Math.floor(rest / counts.length) + (i < rest % counts.length ? 1 : 0))
 }

@@ -1,68 +1,86 @@
 /** Pictures kept as bytes, which become float32 tensors when they are read: a quarter of the memory. */
 import { constant } from '../autograd/op.ts'
 import type { Tensor } from '../autograd/tensor.ts'
-import { ShapeError } from '../tensor/errors.ts'
 import { NDArray } from '../tensor/ndarray.ts'
-import { numelOf, showShape } from '../tensor/shape.ts'
-import { checkSampleIndex, type Dataset } from './dataset.ts'
-
-/** Pictures (N, channels, height, width) of bytes, row by row, with a label each. */
-export interface LabelledImages {
-  readonly images: Uint8Array
-  readonly labels: Uint8Array
-}
+import { checkSampleIndex, type Dataset, type PortableSamples } from './dataset.ts'
+import { fromDefaultGenerator, ImageSource, type LabelledImages, type PreparedBatch, type SampleGenerators } from './image-source.ts'
+import type { Size } from './picture.ts'
+import { toPlain, type PlainSource } from './portable.ts'
+import { asTransform, Compose } from './transforms/compose.ts'
+import { Normalize } from './transforms/normalize.ts'
+import type { PictureFunction, Transform } from './transforms/transform.ts'
 
 export interface ImageDatasetOptions {
   /** (channels, height, width) of a picture. */
-  readonly shape: readonly [number, number, number]
+  readonly shape: Size
   /** Names of the classes, in the order of their labels. */
   readonly classes: readonly string[]
-  /** A mean and deviation for each channel, by which byte / 255 is normalised. Default: 0 and 1. */
+  /** What is done to each picture when it is read, its values in [0, 1]: a transform, or a function from (C, H, W) to (C, H', W'). */
+  readonly transform?: PictureFunction | null
+  /** A mean and deviation for each channel, by which values are normalised after that. Default: 0 and 1. */
   readonly mean?: readonly number[]
   readonly std?: readonly number[]
 }
 
-/** Samples [picture (C, H, W), label]. A value is (byte / 255 − mean) / std, rounded as PyTorch rounds it. */
+/** How the pictures of a published dataset are read. */
+export interface PicturesOptions {
+  /** The training pictures (default) or the test pictures. */
+  readonly train?: boolean
+  /** Only the first so many. */
+  readonly count?: number
+  /** What is done to each picture when it is read, its values in [0, 1]. */
+  readonly transform?: PictureFunction
+  /** Subtract each channel's mean and divide by its deviation, after the transform. Default: only if there is no transform. */
+  readonly normalize?: boolean
+}
+
+/** Samples [picture (C, H, W), label]. A value is byte / 255, transformed, and (value − mean) / std, rounded as PyTorch rounds it. */
 export class ImageDataset implements Dataset {
   readonly classes: readonly string[]
+  readonly #source: ImageSource
+  #plain: PlainSource | null = null
   readonly #data: LabelledImages
-  readonly #shape: readonly [number, number, number]
-  /** For each channel, what each of the 256 bytes stands for. */
-  readonly #values: readonly Float32Array[]
+  readonly #options: ImageDatasetOptions
 
-  constructor(data: LabelledImages, { shape, classes, mean, std }: ImageDatasetOptions) {
-    if (data.images.length !== data.labels.length * numelOf(shape))
-      throw new ShapeError('ImageDataset', `${data.images.length} bytes are not ${data.labels.length} pictures of ${showShape(shape)}`, 'give all bytes of each picture, and a label for each')
-    this.classes = classes
+  constructor(data: LabelledImages, options: ImageDatasetOptions) {
+    this.classes = options.classes
+    this.#source = new ImageSource(data, options.shape, transformOf(options))
     this.#data = data
-    this.#shape = shape
-    this.#values = Array.from({ length: shape[0] }, (_, channel) => {
-      const [m, s] = [Math.fround(mean?.[channel] ?? 0), Math.fround(std?.[channel] ?? 1)]
-      return Float32Array.from({ length: 256 }, (_, byte) => Math.fround(Math.fround(byte / 255) - m) / s)
-    })
+    this.#options = options
   }
   get length(): number {
     return this.#data.labels.length
   }
+  /** The label of each picture. */
+  get labels(): Uint8Array | Uint16Array {
+    return this.#data.labels
+  }
+  /** The same pictures under another transform: to test on some of those that others are trained on. */
+  withTransform(transform: PictureFunction | null): ImageDataset {
+    return new ImageDataset(this.#data, { ...this.#options, transform })
+  }
   get(index: number): Tensor[] {
     return this.getItems([index]).map((part) => part.squeeze(0))
   }
-  getItems(indices: readonly number[]): Tensor[] {
-    const { images, labels } = this.#data
-    const [channels, height, width] = this.#shape
-    const pixels = height * width
-    const out = NDArray.zeros([indices.length, ...this.#shape])
-    const chosen = new Float32Array(indices.length)
-    indices.forEach((index, n) => {
-      checkSampleIndex('ImageDataset', index, this.length)
-      chosen[n] = labels[index]
-      for (let channel = 0; channel < channels; channel++) {
-        const values = this.#values[channel]
-        const from = (index * channels + channel) * pixels
-        const to = (n * channels + channel) * pixels
-        for (let i = 0; i < pixels; i++) out.storage.data[to + i] = values[images[from + i]]
-      }
-    })
-    return [constant(out), constant(NDArray.from(chosen, [indices.length], 'int64'))]
+  getItems(indices: readonly number[], generators: SampleGenerators = fromDefaultGenerator): Tensor[] {
+    indices.forEach((index) => checkSampleIndex('ImageDataset', index, this.length))
+    return toTensors(this.#source.prepare(indices, generators))
   }
+  portable(): PortableSamples | null {
+    this.#plain ??= toPlain(this.#source)
+    return this.#plain && { source: this.#plain, indexOf: (sample) => sample }
+  }
+}
+
+/** A batch as a dataset gives it: pictures and class indices. */
+export function toTensors({ images, size, labels }: PreparedBatch): Tensor[] {
+  return [constant(NDArray.from(images, [labels.length, ...size])), constant(NDArray.from(labels, [labels.length], 'int64'))]
+}
+
+function transformOf({ transform, mean, std, shape: [channels] }: ImageDatasetOptions): Transform | null {
+  const parts = [
+    ...(transform ? [asTransform(transform)] : []),
+    ...(mean || std ? [new Normalize(mean ?? new Array<number>(channels).fill(0), std ?? new Array<number>(channels).fill(1))] : []),
+  ]
+  return parts.length === 0 ? null : parts.length === 1 ? parts[0] : new Compose(parts)
 }

@@ -4,6 +4,9 @@ import { ValueError } from '../tensor/errors.ts'
 import { defaultGenerator, Generator } from '../tensor/random.ts'
 import { reclaim } from '../tensor/storage.ts'
 import { batchOf, type Dataset } from './dataset.ts'
+import { toTensors } from './image-dataset.ts'
+import { fromSeeds } from './image-source.ts'
+import { Prefetcher } from './prefetch.ts'
 
 export interface DataLoaderOptions {
   readonly batchSize?: number
@@ -13,6 +16,19 @@ export interface DataLoaderOptions {
   readonly dropLast?: boolean
   /** Where the order comes from. Default: the generator that manualSeed() seeds. */
   readonly generator?: Generator
+  /** How many threads prepare the next batches meanwhile. Default: 0, batches are prepared when they are asked for. */
+  readonly numWorkers?: number
+}
+
+export interface IterateOptions {
+  /** How many batches at the beginning of the epoch are left out. */
+  readonly skip?: number
+}
+
+/** What decides an epoch. */
+interface Course {
+  readonly seed: bigint
+  readonly order: readonly number[]
 }
 
 /** A number that PyTorch draws as torch.empty((), dtype=torch.int64).random_(). */
@@ -21,18 +37,26 @@ const randomSeed = (generator: Generator) => generator.random64() & (2n ** 63n -
 /**
  * Iterates over a dataset, one epoch each time: `for (const [x, y] of loader)`. A batch is a list of tensors, one for each
  * part of a sample. From the same seed the batches are those of torch.utils.data.DataLoader.
+ *
+ * Transforms of an ImageDataset draw from a generator of each sample's own, whose seed is the epoch's (the base seed that PyTorch draws for
+ * its workers, also when there are none) plus the sample's place in the epoch. So batches are the same whatever the number of workers.
+ * Workers prepare pictures kept as bytes with transforms from data.transforms; what is a user's own is prepared on the main thread.
  */
 export class DataLoader implements Iterable<Tensor[]> {
   readonly dataset: Dataset
   readonly batchSize: number
+  readonly numWorkers: number
   readonly #options: DataLoaderOptions
+  #warned = false
 
   constructor(dataset: Dataset, options: DataLoaderOptions = {}) {
-    const { batchSize = 1 } = options
+    const { batchSize = 1, numWorkers = 0 } = options
     if (!Number.isInteger(batchSize) || batchSize < 1) throw new ValueError('DataLoader', `a batch size of ${batchSize} is not a whole number of at least 1`, 'give batchSize as a whole number')
+    if (!Number.isInteger(numWorkers) || numWorkers < 0) throw new ValueError('DataLoader', `numWorkers ${numWorkers} is not a whole number of at least 0`, 'give how many threads prepare batches, 0 for none')
     if (options.shuffle && dataset.length === 0) throw new ValueError('DataLoader', 'an empty dataset cannot be shuffled', 'give a dataset with samples')
     this.dataset = dataset
     this.batchSize = batchSize
+    this.numWorkers = numWorkers
     this.#options = options
   }
   /** Number of batches in an epoch. */
@@ -41,22 +65,53 @@ export class DataLoader implements Iterable<Tensor[]> {
     return this.#options.dropLast ? Math.floor(batches) : Math.ceil(batches)
   }
   [Symbol.iterator](): Iterator<Tensor[]> {
-    // PyTorch draws a seed for its workers when an iterator is made, also when there are none.
-    randomSeed(this.#options.generator ?? defaultGenerator)
-    return this.#batches()
+    // As in PyTorch, the seed is drawn when an iterator is made, and the order with the first batch.
+    const seed = randomSeed(this.#options.generator ?? defaultGenerator)
+    return this.#batches(() => ({ seed, order: this.#drawOrder() }), 0)
   }
-  *#batches(): Iterator<Tensor[]> & Iterable<Tensor[]> {
-    const order = this.#order()
-    for (let i = 0; i < this.length; i++) {
-      reclaim()
-      yield batchOf(this.dataset, order.slice(i * this.batchSize, (i + 1) * this.batchSize))
+  /**
+   * An epoch that may begin in the middle. What decides it is drawn at once, and nothing later: a run that is resumed sets the generator to
+   * its state at the beginning of the epoch, calls this with the number of batches that were done, and sets the generator to its state
+   * of then; the batches that follow are the same to the bit.
+   */
+  iterate({ skip = 0 }: IterateOptions = {}): IterableIterator<Tensor[]> {
+    if (!Number.isInteger(skip) || skip < 0 || skip > this.length) throw new ValueError('DataLoader.iterate', `skip ${skip} is not a whole number from 0 to ${this.length}`, `an epoch has ${this.length} batches`)
+    const course = { seed: randomSeed(this.#options.generator ?? defaultGenerator), order: this.#drawOrder() }
+    return this.#batches(() => course, skip)
+  }
+  *#batches(draw: () => Course, first: number): IterableIterator<Tensor[]> {
+    const { seed, order } = draw()
+    const prefetcher = this.#prefetcher({ seed, order }, first)
+    try {
+      for (let batch = first; batch < this.length; batch++) {
+        reclaim()
+        const prepared = prefetcher?.take(batch)
+        const start = batch * this.batchSize
+        yield prepared ? toTensors(prepared) : batchOf(this.dataset, order.slice(start, start + this.batchSize), fromSeeds(seed + BigInt(start)))
+      }
+    } finally {
+      prefetcher?.close()
     }
   }
   /** The epoch's order: a permutation drawn from a generator that is seeded by one draw, or from the one given. */
-  #order(): number[] {
+  #drawOrder(): number[] {
     const { shuffle = false, generator } = this.#options
     if (!shuffle) return Array.from({ length: this.dataset.length }, (_, i) => i)
     const source = generator ?? new Generator(randomSeed(defaultGenerator))
     return [...source.permutation(this.dataset.length)]
+  }
+  #prefetcher({ seed, order }: Course, first: number): Prefetcher | null {
+    if (this.numWorkers === 0 || first >= this.length) return null
+    try {
+      const samples = this.dataset.portable?.()
+      if (!samples) throw new Error('only pictures kept as bytes, with transforms from data.transforms, can be handed to other threads')
+      const shared = new Int32Array(new SharedArrayBuffer(4 * order.length))
+      order.forEach((sample, n) => (shared[n] = samples.indexOf(sample)))
+      return new Prefetcher({ source: samples.source, order: shared, batchSize: this.batchSize, first, batches: this.length, seed }, Math.min(this.numWorkers, this.length - first))
+    } catch (error) {
+      if (!this.#warned) console.warn(`vitgrad: a DataLoader with numWorkers ${this.numWorkers} prepares its batches on the main thread: ${error instanceof Error ? error.message : error}.`)
+      this.#warned = true
+      return null
+    }
   }
 }

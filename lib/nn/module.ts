@@ -6,6 +6,7 @@
  */
 import { isGradEnabled, noGrad } from '../autograd/grad-mode.ts'
 import { Tensor } from '../autograd/tensor.ts'
+import { Callable } from '../tensor/callable.ts'
 import { StateDictError, ValueError } from '../tensor/errors.ts'
 import { sameShape, showShape } from '../tensor/shape.ts'
 import { Parameter } from './parameter.ts'
@@ -13,19 +14,6 @@ import { withTemporaries } from './temporaries.ts'
 
 /** PyTorch's keys with their tensors: 'blocks.0.norm1.weight'. */
 export type StateDict = Record<string, Tensor>
-
-/** Makes `new` return a function whose prototype is the class: what lets a module be called. */
-abstract class Callable {
-  constructor() {
-    const self = (...args: unknown[]): unknown => (self as unknown as Callable).run(args)
-    Object.setPrototypeOf(self, new.target.prototype)
-    // A function's own properties would hide, and protect, properties of these names in a module.
-    Reflect.deleteProperty(self, 'name')
-    Reflect.deleteProperty(self, 'length')
-    return self as unknown as this
-  }
-  protected abstract run(args: unknown[]): unknown
-}
 
 /** Any module, whatever it is called with: a tree of parameters, buffers and submodules. */
 export abstract class AnyModule extends Callable {

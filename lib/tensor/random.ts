@@ -16,6 +16,8 @@ const TWO_32 = 2 ** 32
 const EPSILON_24 = 2 ** -24
 const EPSILON_53 = 2 ** -53
 const MAX_FLOAT32 = 2 ** 128 - 2 ** 104
+const MIN_NORMAL_32 = 2 ** -126
+const BELOW_1_32 = 1 - 2 ** -24
 const TWO_PI_32 = fround(2 * Math.PI)
 
 /** The seed of a generator that was given none, as in torch.Generator(). */
@@ -191,6 +193,33 @@ export class Generator {
   exponential(out: Float32Array, lambda = 1): void {
     if (!(lambda >= 0)) throw new ValueError('exponential', `lambda = ${lambda} is not at least 0`, 'give a rate of at least 0')
     for (let i = 0; i < out.length; i++) out[i] = (-1 / lambda) * Math.log(1 - this.#uniform53())
+  }
+
+  /**
+   * One number of the Beta distribution, from two of Gamma distributions (Marsaglia and Tsang 2000), rounded to float32 within (0, 1).
+   * Same draws as torch.distributions.Beta(a, b).sample() of one number.
+   */
+  beta(a: number, b: number): number {
+    if (!(a > 0 && b > 0)) throw new ValueError('beta', `the parameters ${a} and ${b} are not both above 0`, 'give positive numbers')
+    const [first, second] = [this.#gamma(fround(a)), this.#gamma(fround(b))]
+    return Math.min(Math.max(fround(first / (first + second)), MIN_NORMAL_32), BELOW_1_32)
+  }
+
+  /** Gamma of scale 1 in double. Its constants are float32, as PyTorch writes them. */
+  #gamma(shape: number): number {
+    let scale = 1
+    if (shape < 1) scale = (1 - this.#uniform53()) ** (1 / shape++)
+    const d = shape - fround(1 / 3)
+    const c = 1 / Math.sqrt(9 * d)
+    for (;;) {
+      let x: number
+      let y: number
+      do y = 1 + c * (x = this.#standardNormal())
+      while (y <= 0)
+      const v = y * y * y
+      const u = 1 - this.#uniform53()
+      if (u < 1 - fround(0.0331) * x * x * x * x || Math.log(u) < 0.5 * x * x + d * (1 - v + Math.log(v))) return Math.max(2 ** -1022, scale * d * v)
+    }
   }
 
   /** Uniform in [0, 1): the low 24 bits of a draw, exact in float32. */

@@ -7,10 +7,11 @@ import { join } from 'node:path'
 import { deflateSync } from 'node:zlib'
 import { CIFAR10_MEAN, CIFAR10_STD, cifar10Classes, cifar10Files, decodeCifar10, readCifar10 } from '../../lib/data/cifar10.ts'
 import { ImageDataset } from '../../lib/data/image-dataset.ts'
-import { DataError, ShapeError, ValueError } from '../../lib/tensor/errors.ts'
+import { ShapeError, ValueError } from '../../lib/tensor/errors.ts'
 import { batchFromSheet } from '../../tools/cifar10-sheets.ts'
 import { decodePng } from '../../tools/png.ts'
 import { readTar } from '../../tools/tar.ts'
+import { assertDataError } from './data-errors.ts'
 
 const PICTURE = 3 * 32 * 32
 const RECORD = 1 + PICTURE
@@ -23,11 +24,6 @@ function records(labels: number[], shift = 0): Uint8Array {
     for (let i = 0; i < PICTURE; i++) bytes[n * RECORD + 1 + i] = i + n + shift
   })
   return bytes
-}
-
-/** Fails unless `run` throws a DataError whose message holds every one of `words`. */
-function assertDataError(run: () => unknown, ...words: string[]): void {
-  assert.throws(run, (error: Error) => error instanceof DataError && words.every((word) => error.message.includes(word)))
 }
 
 let folder = ''

@@ -38,6 +38,14 @@ test('randomSplit gives the parts that torch gives', () => {
   assert.throws(() => randomSplit(numbers(7), [4, 4]), /randomSplit: lengths \[4, 4\]/)
 })
 
+// torch.manual_seed(0); [list(s.indices) for s in random_split(range(11), [0.5, 0.3, 0.2])]; [len(s) for s in random_split(range(n), fractions)]
+test('fractions are rounded down, and what is left over goes to the first parts, as in torch', () => {
+  assert.equal(randomSplit(numbers(11), [0.5, 0.3, 0.2]).map(({ indices }) => [...indices]), [[10, 0, 4, 3, 5, 8], [2, 1, 9], [7, 6]])
+  const sizes = (n: number, fractions: number[]) => randomSplit(numbers(n), fractions).map(({ length }) => length)
+  assert.equal([sizes(1000, [0.7, 0.2, 0.1]), sizes(7, [1 / 3, 1 / 3, 1 / 3]), sizes(1, [0, 1])], [[700, 200, 100], [3, 2, 2], [0, 1]])
+  assert.throws(() => randomSplit(numbers(10), [0.5, 0.4]), /or fractions whose sum is 1/)
+})
+
 test('a batch has one tensor for each part of a sample, of any dataset', () => {
   const pairs: data.Dataset = { length: 3, get: (i) => [tensor([i, 2 * i]), i % 2] }
   const batches = [...new DataLoader(pairs, { batchSize: 2 })]

@@ -1,4 +1,5 @@
 /** Threads as the platform has them: worker_threads in Node, Web Workers in a browser. */
+import type { MessagePort } from 'node:worker_threads'
 import { ValueError } from '../errors.ts'
 
 export interface Thread {
@@ -13,6 +14,8 @@ export interface ThreadOptions {
   readonly source: string
   /** What it is called with: a value that can be cloned or shared. */
   readonly data: unknown
+  /** What of it is handed over rather than cloned; in Node only. */
+  readonly transfer?: readonly MessagePort[]
   /** Called from the event loop when the thread has ended by itself, with the reason. */
   readonly ended: (reason: string) => void
 }
@@ -51,13 +54,13 @@ const builtin: typeof process.getBuiltinModule = (name: string) => globalThis.pr
  * Neither options nor environment of the process are handed on: a thread needs no loader and no tracing. It opens a file of no
  * content, which Node closes when the thread has ended: the only sign of that which can be seen without the event loop.
  */
-function startNodeThread({ Worker }: typeof import('node:worker_threads'), { source, data, ended }: ThreadOptions): Thread {
+function startNodeThread({ Worker }: typeof import('node:worker_threads'), { source, data, transfer = [], ended }: ThreadOptions): Thread {
   const file = new Int32Array(new SharedArrayBuffer(4)).fill(-1)
   const body = `
     const { file, data } = require('node:worker_threads').workerData
     Atomics.store(file, 0, require('node:fs').openSync(require('node:os').devNull))
     ;(${source})(data)`
-  const worker = new Worker(body, { eval: true, execArgv: [], env: {}, trackUnmanagedFds: true, workerData: { file, data } })
+  const worker = new Worker(body, { eval: true, execArgv: [], env: {}, trackUnmanagedFds: true, workerData: { file, data }, transferList: [...transfer] })
   worker.on('error', ({ message }) => ended(message))
   worker.on('exit', (code) => ended(`exit code ${code}`))
   worker.unref()

@@ -156,13 +156,13 @@ function pack(runtime: Runtime, kernel: string, K: number, columns: number, from
 
 /**
  * How many blocks of rows and columns, and parts of K: about 16 pieces of work, where they are not too small, by the shape alone.
- * A small result of a long sum, as the gradient of a weight is, is cut along K.
+ * A small result of a long sum, as the gradient of a weight is, is cut along K, which makes it more accurate too.
  */
 function cut({ M, N, K }: Product): { rowBlocks: number; columnBlocks: number; parts: number } {
   const pieces = Math.min(16, Math.floor((M * N * K) / (2 * CHUNK)))
   const fewest = Math.ceil(M / MOST_ROWS)
+  if (M * N <= SMALL_RESULT && K >= 4 * K_BLOCK) return { rowBlocks: fewest, columnBlocks: 1, parts: Math.min(16, Math.floor(K / K_BLOCK)) }
   if (pieces < 2) return { rowBlocks: fewest, columnBlocks: 1, parts: 1 }
-  if (M * N <= SMALL_RESULT && K >= 4 * K_BLOCK) return { rowBlocks: fewest, columnBlocks: 1, parts: Math.min(pieces, Math.floor(K / K_BLOCK)) }
   const rowBlocks = Math.max(fewest, Math.min(pieces, Math.ceil(M / FEWEST)))
   return { rowBlocks, columnBlocks: Math.min(Math.ceil(pieces / rowBlocks), Math.ceil(N / FEWEST)), parts: 1 }
 }

@@ -1,0 +1,109 @@
+/** Random changes of colour. */
+import { ValueError } from '../../tensor/errors.ts'
+import type { Generator } from '../../tensor/random.ts'
+import { Picture, type Size } from '../picture.ts'
+import { adjustBrightness, adjustContrast, adjustHue, adjustSaturation, checkChannels, grayOf, type Colors } from './color.ts'
+import { drawChance, drawUniform } from './draws.ts'
+import { checkRange, parseChance, type Chance, type Pair } from './options.ts'
+import { Transform } from './transform.ts'
+
+export interface ColorJitterOptions {
+  /** How much: factors from max(0, 1 − amount) to 1 + amount, or the range of factors itself. */
+  readonly brightness?: Pair
+  readonly contrast?: Pair
+  readonly saturation?: Pair
+  /** How far the hue is turned either way, up to 0.5, half of the circle; or the range of turns. */
+  readonly hue?: Pair
+}
+
+type Change = (colors: Colors, factor: number) => Float32Array
+
+const CHANGES: readonly Change[] = [adjustBrightness, adjustContrast, adjustSaturation, adjustHue]
+
+/** Changes in the order in which they are made. */
+type Changes = readonly { readonly change: Change; readonly factor: number }[]
+
+/**
+ * Changes brightness, contrast, saturation and hue in random order. Draws the order, then a factor for each that is wanted.
+ * Same as torchvision.transforms.ColorJitter on float tensors.
+ */
+export class ColorJitter extends Transform<Changes> {
+  /** The ranges of brightness, contrast, saturation and hue; null where nothing is to change. */
+  readonly ranges: readonly (readonly [number, number] | null)[]
+
+  constructor(options: ColorJitterOptions = {}) {
+    super(options)
+    const { brightness = 0, contrast = 0, saturation = 0, hue = 0 } = options
+    this.ranges = [
+      ...Object.entries({ brightness, contrast, saturation }).map(([name, amount]) => rangeOf(name, amount, 1, { least: 0 })),
+      rangeOf('hue', hue, 0, { least: -0.5, most: 0.5 }),
+    ]
+  }
+  draw(_size: Size, generator: Generator): Changes {
+    const order = [...generator.permutation(4)]
+    const factors = this.ranges.map((range) => range && drawUniform(generator, ...range))
+    return order.flatMap((i) => {
+      const factor = factors[i]
+      return factor === null ? [] : [{ change: CHANGES[i], factor }]
+    })
+  }
+  apply(picture: Picture, changes: Changes): Picture {
+    checkChannels('ColorJitter', picture.size)
+    if (changes.length === 0) return picture
+    const { size } = picture
+    return Picture.ofFloats(changes.reduce((values, { change, factor }) => change({ values, size, bound: 1 }, factor), picture.floats()), size)
+  }
+}
+
+function rangeOf(name: string, amount: Pair, centre: number, bounds: { readonly least: number; readonly most?: number }): readonly [number, number] | null {
+  if (typeof amount === 'number' && !(amount >= 0)) throw new ValueError('ColorJitter', `${name} ${amount} is not at least 0`, 'give how much it may change, or [lowest, highest]')
+  const range = typeof amount !== 'number' ? amount : [centre === 1 ? Math.max(0, 1 - amount) : -amount, centre + amount] as const
+  const [low, high] = checkRange('ColorJitter', name, range, bounds)
+  return low === centre && high === centre ? null : [low, high]
+}
+
+export interface GrayscaleOptions {
+  readonly numOutputChannels?: 1 | 3
+}
+
+function grayPicture(picture: Picture, channels: number): Picture {
+  const { size } = picture
+  const gray = grayOf({ values: picture.floats(), size, bound: 1 })
+  const out = new Float32Array(channels * gray.length)
+  for (let c = 0; c < channels; c++) out.set(gray, c * gray.length)
+  return Picture.ofFloats(out, [channels, size[1], size[2]])
+}
+
+/** The brightness alone, as 1 channel or 3 equal ones. Same as torchvision.transforms.Grayscale. */
+export class Grayscale extends Transform<void> {
+  readonly numOutputChannels: 1 | 3
+
+  constructor(options: (1 | 3) | GrayscaleOptions = {}) {
+    super(options)
+    const { numOutputChannels = 1 } = typeof options === 'number' ? { numOutputChannels: options } : options
+    if (numOutputChannels !== 1 && numOutputChannels !== 3) throw new ValueError('Grayscale', `${String(numOutputChannels)} channels are not 1 or 3`, 'give 1 or 3')
+    this.numOutputChannels = numOutputChannels
+  }
+  draw(): void {}
+  apply(picture: Picture): Picture {
+    checkChannels('Grayscale', picture.size)
+    return grayPicture(picture, this.numOutputChannels)
+  }
+}
+
+/** The brightness alone with probability p, in as many channels as before. Same as torchvision.transforms.RandomGrayscale. */
+export class RandomGrayscale extends Transform<boolean> {
+  readonly p: number
+
+  constructor(p: Chance = 0.1) {
+    super(p)
+    this.p = parseChance('RandomGrayscale', p, 0.1)
+  }
+  draw(_size: Size, generator: Generator): boolean {
+    return drawChance(generator, this.p)
+  }
+  apply(picture: Picture, isGray: boolean): Picture {
+    checkChannels('RandomGrayscale', picture.size)
+    return isGray ? grayPicture(picture, picture.size[0]) : picture
+  }
+}

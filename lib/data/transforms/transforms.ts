@@ -1,0 +1,11 @@
+/** Transforms of pictures, with torchvision's names, arguments and random draws. */
+export { RandomAffine, RandomRotation, type RandomAffineOptions, type RandomRotationOptions } from './affine.ts'
+export { ColorJitter, Grayscale, RandomGrayscale, type ColorJitterOptions } from './color-jitter.ts'
+export { Compose, Lambda } from './compose.ts'
+export { CenterCrop, Pad, RandomCrop, RandomHorizontalFlip, RandomVerticalFlip, type PadOptions, type RandomCropOptions } from './crop.ts'
+export { RandomErasing, type RandomErasingOptions } from './erasing.ts'
+export { CutMix, MixUp, MixUp as Mixup, type MixOptions } from './mixup.ts'
+export { Normalize, ToTensor, type RawPicture } from './normalize.ts'
+export { RandAugment, TrivialAugmentWide, type RandAugmentOptions, type TrivialAugmentWideOptions } from './rand-augment.ts'
+export { RandomResizedCrop, Resize, type RandomResizedCropOptions, type ResizeOptions } from './resize.ts'
+export { Transform, type DrawOptions, type PictureFunction } from './transform.ts'
