@@ -55,7 +55,7 @@ export function checkTensors(operation: string, inputs: readonly (Tensor | null)
 }
 
 /** 'relu_backward' -> 'ReluBackwardBackward0', as PyTorch names its graph nodes. */
-function nodeName(name: string): string {
+function nodeNameOf(name: string): string {
   return name.split('_').map((word) => word[0].toUpperCase() + word.slice(1)).join('') + 'Backward0'
 }
 
@@ -67,21 +67,20 @@ export function edgeOf(tensor: Tensor | null): Edge {
 
 export function defineOp<const I extends Arrays, R extends NDArray | NDArray[], O = void>(name: string, rule: OpRule<I, R, O>): Op<I, R, O> {
   opNames.push(name)
+  const nodeName = nodeNameOf(name)
   const op = (inputs: readonly (Tensor | null)[], options: O): Tensor | Tensor[] => {
     checkTensors(name, inputs)
-    const needs = inputs.map((input) => isGradEnabled() && input !== null && input.requiresGrad)
+    const recording = isGradEnabled()
+    const needs = inputs.map((input) => recording && input !== null && input.requiresGrad)
     const context = new Context(name, needs, inputs.map((input) => input?.shape ?? []))
     const made = needs.includes(true) ? new Region(name) : null
-    const compute = () => rule.forward(context, inputs.map((input) => input && input.array) as Arrays as I, options)
-    const result = made ? allocatingIn(made, compute) : compute()
-    const arrays = result instanceof NDArray ? [result] : (result as NDArray[])
-    const outputs = arrays.map(constant)
-    if (made) {
-      const backward = (grads: readonly (Tensor | null)[]) => rule.backward(context, (result instanceof NDArray ? grads[0] : grads) as GradientFor<R>, options)
-      record(nodeName(name), inputs, outputs, context, backward, made)
-    }
+    const arrays = inputs.map((input) => input && input.array) as Arrays as I
+    const result = made ? allocatingIn(made, () => rule.forward(context, arrays, options)) : rule.forward(context, arrays, options)
+    const single = result instanceof NDArray
+    const outputs = single ? [constant(result)] : (result as NDArray[]).map(constant)
+    if (made) record(nodeName, inputs, outputs, context, (grads) => rule.backward(context, (single ? grads[0] : grads) as GradientFor<R>, options), made)
     linkView(op, inputs[0], outputs, options)
-    return result instanceof NDArray ? outputs[0] : outputs
+    return single ? outputs[0] : outputs
   }
   return Object.assign(op as (inputs: TensorsOf<I>, options: O) => TensorFor<R>, { opName: name })
 }

@@ -121,29 +121,35 @@ export class NDArray {
 
   /** The same numbers repeated along dimensions of size 1 and along new leading ones; -1 keeps a size. */
   expand(shape: Shape, operation = 'expand'): NDArray {
+    if (sameShape(shape, this.shape)) return this
     const lead = shape.length - this.ndim
-    const refuse = (problem: string) => new ShapeError(operation, `${showShape(this.shape)} cannot be expanded to ${showShape(shape)}: ${problem}`, 'only sizes of 1 and new leading dimensions can grow; -1 keeps a size')
-    if (lead < 0) throw refuse('it has more dimensions')
+    if (lead < 0) throw this.#cannotExpand(operation, shape, 'it has more dimensions')
     const sizes = shape.map((size, d) => (size === -1 && d >= lead ? this.shape[d - lead] : size))
     const strides = sizes.map((size, d) => {
-      if (!Number.isInteger(size) || size < 0) throw refuse(`${size} is no size for dimension ${d}`)
+      if (!Number.isInteger(size) || size < 0) throw this.#cannotExpand(operation, shape, `${size} is no size for dimension ${d}`)
       const old = d < lead ? 1 : this.shape[d - lead]
-      if (size !== old && old !== 1) throw refuse(`size ${old} cannot become ${size}`)
+      if (size !== old && old !== 1) throw this.#cannotExpand(operation, shape, `size ${old} cannot become ${size}`)
       return d >= lead && size === old ? this.strides[d - lead] : 0
     })
     return this.restride(sizes, strides)
+  }
+  #cannotExpand(operation: string, shape: Shape, problem: string): ShapeError {
+    return new ShapeError(operation, `${showShape(this.shape)} cannot be expanded to ${showShape(shape)}: ${problem}`, 'only sizes of 1 and new leading dimensions can grow; -1 keeps a size')
   }
 
   /** The same numbers under another shape without a copy, or null where their layout does not allow it. */
   tryView(shape: Shape, operation = 'view'): NDArray | null {
     const sizes = inferShape(operation, shape, this.shape)
     if (sameShape(sizes, this.shape)) return this
-    const strides = viewStrides(this.shape, this.strides, sizes)
+    const strides = this.isContiguous ? rowMajorStrides(sizes) : viewStrides(this.shape, this.strides, sizes)
     return strides && this.restride(sizes, strides)
   }
 
   reshape(shape: Shape): NDArray {
-    return this.tryView(shape, 'reshape') ?? this.copy().restride(inferShape('reshape', shape, this.shape), rowMajorStrides(inferShape('reshape', shape, this.shape)), 0)
+    const seen = this.tryView(shape, 'reshape')
+    if (seen) return seen
+    const sizes = inferShape('reshape', shape, this.shape)
+    return this.copy().restride(sizes, rowMajorStrides(sizes), 0)
   }
 
   unsqueeze(dim: number): NDArray {

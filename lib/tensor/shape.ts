@@ -16,7 +16,10 @@ export function numelOf(shape: Shape): number {
 }
 
 export function sameShape(a: Shape, b: Shape): boolean {
-  return a.length === b.length && a.every((size, i) => size === b[i])
+  if (a === b) return true
+  if (a.length !== b.length) return false
+  for (let d = 0; d < a.length; d++) if (a[d] !== b[d]) return false
+  return true
 }
 
 /** Strides of a dense row-major tensor, in numbers: (2, 3, 4) -> (12, 4, 1). */
@@ -70,20 +73,27 @@ export function broadcastShapes(operation: string, a: Shape, b: Shape): number[]
 }
 
 /** `shape` with its one -1 replaced by what makes it hold `numel` numbers. */
-export function inferShape(operation: string, shape: Shape, from: Shape): number[] {
+export function inferShape(operation: string, shape: Shape, from: Shape): Shape {
   const numel = numelOf(from)
-  const refuse = (problem: string) => new ShapeError(operation, `${showShape(from)} cannot become ${showShape(shape)}: ${problem}`, 'the product of the sizes must stay the same; one of them may be -1')
-  const known = numelOf(shape.filter((size) => size !== -1))
-  const unknown = shape.filter((size) => size === -1).length
-  if (shape.some((size) => !Number.isInteger(size) || size < -1)) throw refuse('sizes must be whole numbers of at least 0')
-  if (unknown > 1) throw refuse('only one size can be left to be inferred')
+  let known = 1
+  let unknown = 0
+  for (const size of shape) {
+    if (!Number.isInteger(size) || size < -1) throw cannotBecome(operation, shape, from, 'sizes must be whole numbers of at least 0')
+    if (size === -1) unknown++
+    else known *= size
+  }
+  if (unknown > 1) throw cannotBecome(operation, shape, from, 'only one size can be left to be inferred')
   if (unknown === 1) {
-    if (known === 0 && numel === 0) throw refuse('with a size of 0 the unknown size could be anything')
-    if (known === 0 || numel % known !== 0) throw refuse(`${numel} numbers do not divide into ${known}`)
+    if (known === 0 && numel === 0) throw cannotBecome(operation, shape, from, 'with a size of 0 the unknown size could be anything')
+    if (known === 0 || numel % known !== 0) throw cannotBecome(operation, shape, from, `${numel} numbers do not divide into ${known}`)
     return shape.map((size) => (size === -1 ? numel / known : size))
   }
-  if (known !== numel) throw refuse(`that is ${known} numbers, not ${numel}`)
+  if (known !== numel) throw cannotBecome(operation, shape, from, `that is ${known} numbers, not ${numel}`)
   return [...shape]
+}
+
+function cannotBecome(operation: string, shape: Shape, from: Shape, problem: string): ShapeError {
+  return new ShapeError(operation, `${showShape(from)} cannot become ${showShape(shape)}: ${problem}`, 'the product of the sizes must stay the same; one of them may be -1')
 }
 
 /** The strides with which `shape` reads the same numbers in the same order, or null if a copy is needed. */

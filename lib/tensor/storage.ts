@@ -12,8 +12,10 @@ const SMALL = 16384
 
 /** The numbers of one array and all its views: a change through one of them is seen by all. */
 export class Storage {
+  /** null when the numbers are gone, or when they lie on the heap and nobody has looked at them yet. */
   #data: Float32Array | null
   #address: number
+  readonly #length: number
   /** The piece of the heap that goes back when the numbers leave it; null for memory that is only lent. */
   #block: Block | null
   /** What made the numbers, for the message when they are gone. */
@@ -22,9 +24,13 @@ export class Storage {
   version = 0
   /** How many recorded calls, not yet released, need the numbers for their gradient. */
   holders = 0
+  /** How many arrays the user holds that show the numbers on the heap: they may be looked at at any time, so kernels must not be late. */
+  loans = 0
 
-  constructor(data: Float32Array, address = 0, block: Block | null = null, maker = '') {
+  /** Over an array; or, with null, over `length` numbers of a block. */
+  constructor(data: Float32Array | null, address = 0, block: Block | null = null, maker = '', length = data?.length ?? 0) {
     this.#data = data
+    this.#length = length
     this.#address = address
     this.#block = block
     this.#maker = maker
@@ -32,6 +38,11 @@ export class Storage {
 
   /** The numbers. Throws when their memory has been taken back. */
   get data(): Float32Array {
+    const block = this.#block
+    if (block) {
+      block.heap.finish()
+      return (this.#data ??= block.heap.view(block.address, this.#length))
+    }
     if (!this.#data)
       throw new GraphError(this.#maker, 'the numbers of this result are gone: the graph that it belongs to was released, and its memory is in use again', 'take what you need before the next backward(), or keep a detach() or clone() of it')
     return this.#data
@@ -39,12 +50,12 @@ export class Storage {
 
   /** Where the numbers lie on the heap, in bytes; 0 when they are an ordinary array. */
   get address(): number {
-    return this.#data ? this.#address : this.data.byteOffset
+    return this.#block || this.#data ? this.#address : this.data.byteOffset
   }
 
   /** What the numbers occupy, wherever they lie. */
   get bytes(): number {
-    return this.#data ? this.#data.byteLength : 0
+    return this.#block || this.#data ? 4 * this.#length : 0
   }
 
   /** Whether the numbers can be taken back: a graph's value or a gradient, not a parameter. */
@@ -55,8 +66,8 @@ export class Storage {
   /** Leaves the heap: the numbers become an ordinary array, or are forgotten. Returns the block, which nobody owns then. */
   vacate(keep: boolean): Block | null {
     const block = this.#block
-    if (!block || !this.#data) return null
-    this.#data = keep ? this.#data.slice() : null
+    if (!block) return null
+    this.#data = keep ? this.data.slice() : null
     this.#address = 0
     this.#block = null
     finalizers.unregister(this)
@@ -66,6 +77,7 @@ export class Storage {
   /** Moves to a block on the heap, taking the numbers along. */
   settle(block: Block): void {
     const numbers = this.data
+    block.heap.finish()
     this.#data = block.heap.view(block.address, numbers.length)
     this.#data.set(numbers)
     this.#address = block.address
@@ -118,7 +130,7 @@ export function allocate(numel: number): Storage {
   if (!region) return new Storage(new Float32Array(numel))
   const block = claim(4 * numel, false)
   if (!block) return new Storage(new Float32Array(numel))
-  const storage = new Storage(block.heap.view(block.address, numel), block.address, block, region.name)
+  const storage = new Storage(null, block.address, block, region.name, numel)
   finalizers.register(storage, block, storage)
   region.storages.push(storage)
   return storage
@@ -126,17 +138,17 @@ export function allocate(numel: number): Storage {
 
 /** Moves numbers that will be used again and again to the heap, for as long as they are used. */
 export function pin(storage: Storage): void {
-  if (storage.address !== 0 || storage.data.length === 0) return
-  const block = claim(4 * storage.data.length, true)
+  if (storage.address !== 0 || storage.bytes === 0) return
+  const block = claim(storage.bytes, true)
   if (block) storage.settle(block)
 }
 
 /** The same place for new numbers: `old` leaves its block, small ones as a copy, and a new storage takes it over. */
 export function succeed(old: Storage): Storage | null {
-  const { length } = old.data
+  const length = old.bytes / 4
   const block = old.vacate(length <= SMALL)
   if (!block) return null
-  const storage = new Storage(block.heap.view(block.address, length), block.address, block, 'grad')
+  const storage = new Storage(null, block.address, block, 'grad', length)
   finalizers.register(storage, block, storage)
   return storage
 }
@@ -175,7 +187,7 @@ export function retire(storages: readonly Storage[]): void {
 export function takeBack(storages: readonly Storage[]): void {
   for (const storage of storages) {
     if (storage.holders > 0) retired.push(storage)
-    else if (storage.isTransient) leave(storage, storage.data.length <= SMALL)
+    else if (storage.isTransient) leave(storage, storage.bytes <= 4 * SMALL)
   }
 }
 
@@ -200,6 +212,20 @@ export function evict(storage: Storage): void {
 function leave(storage: Storage, keep: boolean): void {
   const block = storage.vacate(keep)
   if (block) free(block)
+}
+
+/** Numbers that the user has been given, with the storage that they lie in. */
+const lent = new WeakSet<Float32Array>()
+const returns = new FinalizationRegistry<Storage>((storage) => {
+  storage.loans--
+})
+
+/** Notes that the user holds `numbers`, which lie in `storage` on the heap. They keep it alive, also when the tensor is gone. */
+export function lend(numbers: Float32Array, storage: Storage): void {
+  if (storage.address === 0 || lent.has(numbers)) return
+  lent.add(numbers)
+  returns.register(numbers, storage)
+  storage.loans++
 }
 
 /** Bytes of the heap that are in use. */

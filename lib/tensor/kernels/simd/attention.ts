@@ -1,11 +1,12 @@
 /** Attention of one head after the other, in WebAssembly: scores, weights and their gradients never leave the cache. */
 import type { NDArray } from '../../ndarray.ts'
 import { emitSmallProducts, packedBytes, ZEROS } from './gemm.ts'
-import { exp as expOf } from './math.ts'
+import { exp } from './math.ts'
 import type { Runtime } from './runtime.ts'
 import { withDense } from './copy.ts'
+import { divideRow, weighing } from './softmax.ts'
 import type { Target } from './target.ts'
-import { acrossLanes, constant, eachVector, firstLanes, storeFirst, type Pointer, type Vector } from './vectors.ts'
+import { acrossLanes, allOf, eachVector, firstLanes, mapVectors, type Pointer, type Vector } from './vectors.ts'
 import { f32x4, i32, v128, type Expr, type FunctionBuilder, type Local, type WasmModule } from './wasm.ts'
 
 /** An array (B, h, N, d): its address and the strides of its first three dimensions, in bytes. */
@@ -29,13 +30,15 @@ export function emitAttention(module: WasmModule, target: Target): void {
     const own = f.let(i32.add(p.scratch, i32.mul(p.thread, p.scratchBytes)))
     const dropped = f.let(i32.add(own, p.packBytes))
     const size = f.let(i32.mul(p.N, p.M))
-    const scale = f.let(f32x4.splat(p.scale))
-    const exp = expOf(f, target)
+    const weigh = weighing(f, exp(f, target), f.let(f32x4.splat(p.scale)))
     eachHead(f, p, (index, at) => {
       const [q, k, v, out] = [at(p.q, p.qB, p.qH), at(p.k, p.kB, p.kH), at(p.v, p.vB, p.vH), at(p.out, p.outB, p.outH)]
       const weights = f.let(i32.add(p.weights, i32.shl(i32.mul(index, size), 2)))
       f.call(NT, p.N, p.M, p.d, q, p.qN, k, p.kN, weights, i32.shl(p.M, 2), own, ZEROS)
-      f.for(p.N, {}, (i) => softmaxRow(f, f.let(i32.add(weights, i32.shl(i32.mul(i, p.M), 2))), p.M, scale, exp))
+      f.for(p.N, {}, (i) => {
+        const row = f.let(i32.add(weights, i32.shl(i32.mul(i, p.M), 2)))
+        divideRow(f, row, p.M, weigh(row, row, p.M))
+      })
       const used = f.let(weights)
       f.if(p.mask, () => {
         multiply(f, size, dropped, weights, f.let(i32.add(p.mask, i32.shl(i32.mul(index, size), 2))))
@@ -93,53 +96,25 @@ const walking = (f: FunctionBuilder, ...starts: readonly Expr<'i32'>[]): Pointer
 function multiply(f: FunctionBuilder, n: Expr<'i32'>, out: Expr<'i32'>, x: Expr<'i32'>, y: Expr<'i32'>): void {
   const [o, a, b] = walking(f, out, x, y)
   const value = (offset: number) => f32x4.mul(v128.load(a, offset), v128.load(b, offset))
-  eachVector(f, n, [o, a, b], 2, (offset) => f.do(v128.store(o, value(offset), offset)), (rest) => storeFirst(f, o, value(0), rest))
+  mapVectors(f, n, o, [a, b], 2, value)
 }
 
 /** x += y */
 function add(f: FunctionBuilder, n: Expr<'i32'>, x: Expr<'i32'>, y: Expr<'i32'>): void {
   const [a, b] = walking(f, x, y)
   const value = (offset: number) => f32x4.add(v128.load(a, offset), v128.load(b, offset))
-  eachVector(f, n, [a, b], 2, (offset) => f.do(v128.store(a, value(offset), offset)), (rest) => storeFirst(f, a, value(0), rest))
-}
-
-/** One row of scores becomes weights: exp(scale · (x − max)) over their sum. */
-function softmaxRow(f: FunctionBuilder, row: Local<'i32'>, n: Expr<'i32'>, scale: Vector, exp: (x: Vector) => Vector): void {
-  const lowest = constant(f, -Infinity)
-  const max = f.let(lowest)
-  const scan = f.let(row)
-  const include = (x: Vector) => f.set(max, f32x4.pmax(max, x))
-  eachVector(f, n, [scan], 1, () => include(v128.load(scan)), (rest) => include(v128.select(v128.load(scan), lowest, firstLanes(rest))))
-  const top = acrossLanes(f, max, f32x4.pmax)
-  const sum = f.let(f32x4.constants(0, 0, 0, 0))
-  const walk = f.let(row)
-  const value = f.local('v128')
-  const weigh = () => f.set(value, exp(f32x4.mul(f32x4.sub(v128.load(walk), top), scale)))
-  eachVector(f, n, [walk], 1, () => {
-    weigh()
-    f.do(v128.store(walk, value))
-    f.set(sum, f32x4.add(sum, value))
-  }, (rest) => {
-    weigh()
-    storeFirst(f, walk, value, rest)
-    f.set(sum, f32x4.add(sum, v128.and(value, firstLanes(rest))))
-  })
-  const share = f.let(f32x4.div(1, acrossLanes(f, sum, f32x4.add)))
-  const out = f.let(row)
-  const shared = () => f32x4.mul(v128.load(out), share)
-  eachVector(f, n, [out], 1, () => f.do(v128.store(out, shared())), (rest) => storeFirst(f, out, shared(), rest))
+  mapVectors(f, n, a, [b], 2, value)
 }
 
 /** One row: dS = scale · P · (dP − Σ dP · P), in the place of dP. */
 function scoreGradients(f: FunctionBuilder, gradients: Local<'i32'>, weights: Local<'i32'>, n: Expr<'i32'>, scale: Vector): void {
-  const sum = f.let(f32x4.constants(0, 0, 0, 0))
+  const sums = [0, 1, 2, 3].map(() => f.let(f32x4.constants(0, 0, 0, 0)))
   const [g, w] = walking(f, gradients, weights)
-  const product = () => f32x4.mul(v128.load(g), v128.load(w))
-  eachVector(f, n, [g, w], 1, () => f.set(sum, f32x4.add(sum, product())), (rest) => f.set(sum, f32x4.add(sum, v128.and(product(), firstLanes(rest)))))
-  const total = acrossLanes(f, sum, f32x4.add)
+  const product = (offset: number) => f32x4.mul(v128.load(g, offset), v128.load(w, offset))
+  eachVector(f, n, [g, w], 4, (offset, k) => f.set(sums[k], f32x4.add(sums[k], product(offset))), (rest) => f.set(sums[0], f32x4.add(sums[0], v128.and(product(0), firstLanes(rest)))))
+  const total = acrossLanes(f, allOf(sums, f32x4.add), f32x4.add)
   const [to, p] = walking(f, gradients, weights)
-  const value = () => f32x4.mul(f32x4.mul(v128.load(p), scale), f32x4.sub(v128.load(to), total))
-  eachVector(f, n, [to, p], 1, () => f.do(v128.store(to, value())), (rest) => storeFirst(f, to, value(), rest))
+  mapVectors(f, n, to, [p], 4, (offset) => f32x4.mul(f32x4.mul(v128.load(p, offset), scale), f32x4.sub(v128.load(to, offset), total)))
 }
 
 // ---- dispatch
@@ -158,7 +133,7 @@ function withRows(runtime: Runtime, arrays: readonly NDArray[], use: (arrays: re
 }
 
 /** Heads are handed out in chunks of about so many multiplications. */
-const CHUNK = 1 << 20
+const CHUNK = 1 << 19
 const grainFor = (N: number, M: number, d: number) => Math.max(1, Math.round(CHUNK / (N * M * d)))
 
 export function attention(runtime: Runtime, out: NDArray, weights: NDArray, q: NDArray, k: NDArray, v: NDArray, mask: NDArray | null, scale: number): void {

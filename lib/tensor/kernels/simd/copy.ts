@@ -3,7 +3,7 @@ import { NDArray } from '../../ndarray.ts'
 import type { Shape } from '../../shape.ts'
 import { Storage } from '../../storage.ts'
 import type { Runtime } from './runtime.ts'
-import { eachVector, storeFirst, type Pointer } from './vectors.ts'
+import { mapVectors, type Pointer } from './vectors.ts'
 import { f32, f32x4, i32, v128, type Expr, type FunctionBuilder, type Local, type WasmModule } from './wasm.ts'
 
 // ---- kernels
@@ -12,13 +12,13 @@ type Row = (f: FunctionBuilder, n: Expr<'i32'>, out: Pointer, x: Pointer, outSte
 
 /** Both sides consecutive. */
 const rowByVectors: Row = (f, n, out, x) => {
-  eachVector(f, n, [out, x], 4, (offset) => f.do(v128.store(out, v128.load(x, offset), offset)), (rest) => storeFirst(f, out, v128.load(x), rest))
+  mapVectors(f, n, out, [x], 4, (offset) => v128.load(x, offset))
 }
 
 /** One number all along. */
 const rowOfOne: Row = (f, n, out, x) => {
   const value = f.let(v128.loadSplat(x))
-  eachVector(f, n, [out], 4, (offset) => f.do(v128.store(out, value, offset)), (rest) => storeFirst(f, out, value, rest))
+  mapVectors(f, n, out, [], 4, () => value)
 }
 
 /** Any steps. */
@@ -135,7 +135,7 @@ function emitFill(module: WasmModule): void {
   module.function('fill', { value: 'f32', out: 'i32', begin: 'i32', end: 'i32', thread: 'i32' }, [], (f, { value, out, begin, end }) => {
     const four = f.let(f32x4.splat(value))
     const to = f.let(i32.add(out, i32.shl(begin, 2)))
-    eachVector(f, i32.sub(end, begin), [to], 4, (offset) => f.do(v128.store(to, four, offset)), (rest) => storeFirst(f, to, four, rest))
+    mapVectors(f, i32.sub(end, begin), to, [], 4, () => four)
   })
 }
 
@@ -157,7 +157,7 @@ interface Dim {
 }
 
 /** Numbers that a thread takes at a time. */
-const CHUNK = 65536
+const CHUNK = 32768
 /** Longer rows are cut, so that threads can share one. */
 const LONGEST = 4096
 /** What one unit of work should hold at least. */

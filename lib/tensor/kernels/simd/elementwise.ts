@@ -6,7 +6,7 @@ import { copy, denseAt } from './copy.ts'
 import { erf, exp, log, normalCdf, normalPdf, sigmoid, tanh } from './math.ts'
 import type { Runtime } from './runtime.ts'
 import { madd, type Target } from './target.ts'
-import { constant, eachVector, storeFirst, type Vector } from './vectors.ts'
+import { constant, mapVectors, type Vector } from './vectors.ts'
 import { f32x4, i32, v128, type FunctionBuilder, type Local, type WasmModule } from './wasm.ts'
 
 // ---- formulas
@@ -178,17 +178,14 @@ function emitRows(module: WasmModule, target: Target, op: string, layout: string
       const same = kinds.map((kind, i) => (kind === 's' ? f.let(v128.loadSplat(pointers[i])) : null))
       const value = (offset: number) => compute(...pointers.map((pointer, i) => same[i] ?? v128.load(pointer, offset)))
       const moving = pointers.filter((_, i) => kinds[i] === 'v')
-      eachVector(f, n, [to, ...moving], HEAVY.has(op) ? 1 : 4, (offset) => f.do(v128.store(to, value(offset), offset)), (rest) => {
-        storeFirst(f, to, value(0), rest)
-        f.increase(to, i32.shl(rest, 2))
-      })
+      mapVectors(f, n, to, moving, HEAVY.has(op) ? 2 : 4, value, (rest) => f.increase(to, i32.shl(rest, 2)))
     })
   })
 }
 
 // ---- dispatch
 
-const CHUNK = 65536
+const CHUNK = 32768
 const HEAVY_CHUNK = 16384
 /** Flat arrays are cut into rows of this length. */
 const ROW = 4096

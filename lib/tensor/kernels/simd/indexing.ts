@@ -2,7 +2,7 @@
 import type { NDArray } from '../../ndarray.ts'
 import { withDense } from './copy.ts'
 import type { Runtime } from './runtime.ts'
-import { eachVector, storeFirst } from './vectors.ts'
+import { mapVectors } from './vectors.ts'
 import { f32, f32x4, i32, v128, type Expr, type FunctionBuilder, type Local, type WasmModule } from './wasm.ts'
 
 // ---- kernels
@@ -27,7 +27,7 @@ function emitTake(module: WasmModule): void {
     f.for(end, { from: begin }, (i) => {
       const to = f.let(i32.add(out, bytes(i32.mul(i, n))))
       const from = f.let(i32.add(x, i32.mul(wholeAt(i32.add(index, bytes(i))), stride)))
-      eachVector(f, n, [to, from], 4, (offset) => f.do(v128.store(to, v128.load(from, offset), offset)), (rest) => storeFirst(f, to, v128.load(from), rest))
+      mapVectors(f, n, to, [from], 4, (offset) => v128.load(from, offset))
     })
   })
 }
@@ -46,14 +46,14 @@ function emitPutAdd(module: WasmModule): void {
       const to = f.let(i32.add(corner, i32.mul(wholeAt(i32.add(index, bytes(i))), outStride)))
       const from = f.let(i32.add(source, i32.mul(i, stride)))
       const sum = (offset: number) => f32x4.add(v128.load(to, offset), v128.load(from, offset))
-      eachVector(f, width, [to, from], 4, (offset) => f.do(v128.store(to, sum(offset), offset)), (rest) => storeFirst(f, to, sum(0), rest))
+      mapVectors(f, width, to, [from], 4, sum)
     })
   })
 }
 
 function zero(f: FunctionBuilder, to: Local<'i32'>, n: Expr<'i32'>): void {
   const zeros = f.let(f32x4.constants(0, 0, 0, 0))
-  eachVector(f, n, [to], 4, (offset) => f.do(v128.store(to, zeros, offset)), (rest) => storeFirst(f, to, zeros, rest))
+  mapVectors(f, n, to, [], 4, () => zeros)
 }
 
 /** A unit is a row of `length` indices into a row of x, whose numbers lie `step` bytes apart. */

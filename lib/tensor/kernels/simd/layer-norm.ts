@@ -5,7 +5,7 @@ import { denseAt, fill, fillDense, withDense, withRows } from './copy.ts'
 import { reduce } from './reduce.ts'
 import type { Runtime } from './runtime.ts'
 import { madd, type Target } from './target.ts'
-import { acrossLanes, allOf, constant, eachVector, firstLanes, storeFirst, type Vector } from './vectors.ts'
+import { acrossLanes, allOf, constant, eachVector, firstLanes, mapVectors, storeFirst, type Vector } from './vectors.ts'
 import { f32, f32x4, i32, v128, type WasmModule } from './wasm.ts'
 
 export function emitLayerNorm(module: WasmModule, target: Target): void {
@@ -51,7 +51,7 @@ function emitForward(module: WasmModule, target: Target): void {
       f.set(w, weight)
       f.set(b, bias)
       const result = (offset: number) => madd(target, f32x4.mul(f32x4.sub(v128.load(from, offset), mu), scale), v128.load(w, offset), v128.load(b, offset))
-      eachVector(f, n, [from, to, w, b], 4, (offset) => f.do(v128.store(to, result(offset), offset)), (rest) => storeFirst(f, to, result(0), rest))
+      mapVectors(f, n, to, [from, w, b], 4, result)
     })
   })
 }
@@ -76,7 +76,7 @@ function emitBackward(module: WasmModule, target: Target, parameters: boolean): 
       const biasSums = f.let(i32.add(weightSums, bytes))
       if (parameters) {
         f.set(to, weightSums)
-        eachVector(f, i32.shl(n, 1), [to], 4, (offset) => f.do(v128.store(to, zero, offset)), (rest) => storeFirst(f, to, zero, rest))
+        mapVectors(f, i32.shl(n, 1), to, [], 4, () => zero)
       }
       const top = f.let(i32.mul(unit, BAND))
       const bottom = f.let(i32.add(top, BAND))
@@ -115,7 +115,7 @@ function emitBackward(module: WasmModule, target: Target, parameters: boolean): 
         restart()
         f.set(to, i32.add(dx, i32.mul(row, bytes)))
         const result = (offset: number) => f32x4.mul(scale, f32x4.sub(f32x4.sub(f32x4.mul(v128.load(g, offset), v128.load(w, offset)), meanG), f32x4.mul(hat(offset), meanGX)))
-        eachVector(f, n, [g, from, w, to], 4, (offset) => f.do(v128.store(to, result(offset), offset)), (rest) => storeFirst(f, to, result(0), rest))
+        mapVectors(f, n, to, [g, from, w], 4, result)
       })
     })
   })
@@ -124,7 +124,7 @@ function emitBackward(module: WasmModule, target: Target, parameters: boolean): 
 // ---- dispatch
 
 /** Numbers that a thread takes at a time. */
-const CHUNK = 32768
+const CHUNK = 16384
 
 /** Rows of fewer numbers hardly fill a vector, and rounding weighs most in them: the reference, in double precision, does those. */
 const SHORT = 8

@@ -27,8 +27,8 @@ interface Batch {
   readonly b: number
 }
 
-/** Multiply-adds that take a thread about 50 µs: no chunk of work is smaller. */
-const CHUNK = 1 << 20
+/** Multiply-adds that take a thread about 20 µs: no chunk of work is smaller. */
+const CHUNK = 1 << 19
 /** A product of more multiply-adds than this is worth cutting up by itself. */
 const LARGE = 1 << 24
 /** Up to so many numbers B stays in the second-level cache as it is, and packing costs more than it gives. */
@@ -136,7 +136,8 @@ function multiply(runtime: Runtime, product: Product): void {
   const aBytes = packsA ? A_BLOCK_BYTES : 0
   const bBytes = packsB ? packedBytes(N, K) : 0
   const partBytes = 4 * M * N
-  const run = (scratch: number) => {
+  const bytes = runtime.threads * aBytes + bBytes + (parts > 1 ? parts * partBytes : 0)
+  runtime.withScratch(bytes, (scratch) => {
     const packed = scratch + runtime.threads * aBytes
     const partial = packed + bBytes
     if (packsB) pack(runtime, form[1] === 'T' ? 'gemmPackTransposedB' : 'gemmPackB', K, N, b, ldb, packed)
@@ -146,10 +147,7 @@ function multiply(runtime: Runtime, product: Product): void {
     runtime.run(form[0] === 'T' ? 'gemmBlocks_columns' : 'gemmBlocks_rows',
       [M, N, K, ...operands, rowBlocks, columnBlocks, parts, partBytes, packsA ? scratch : 0, aBytes], blocks, grain)
     if (parts > 1) runtime.run('gemmSumParts', [M * N, c, partial, partBytes, parts], Math.ceil((M * N) / 4), 1 << 12)
-  }
-  const bytes = runtime.threads * aBytes + bBytes + (parts > 1 ? parts * partBytes : 0)
-  if (bytes === 0) run(0)
-  else runtime.withScratch(bytes, run)
+  })
 }
 
 function pack(runtime: Runtime, kernel: string, K: number, columns: number, from: number, step: number, to: number): void {
@@ -158,13 +156,13 @@ function pack(runtime: Runtime, kernel: string, K: number, columns: number, from
 
 /**
  * How many blocks of rows and columns, and parts of K: about 16 pieces of work, where they are not too small, by the shape alone.
- * A small result of a long sum, as the gradient of a weight is, is cut along K.
+ * A small result of a long sum, as the gradient of a weight is, is cut along K, which makes it more accurate too.
  */
 function cut({ M, N, K }: Product): { rowBlocks: number; columnBlocks: number; parts: number } {
   const pieces = Math.min(16, Math.floor((M * N * K) / (2 * CHUNK)))
   const fewest = Math.ceil(M / MOST_ROWS)
+  if (M * N <= SMALL_RESULT && K >= 4 * K_BLOCK) return { rowBlocks: fewest, columnBlocks: 1, parts: Math.min(16, Math.floor(K / K_BLOCK)) }
   if (pieces < 2) return { rowBlocks: fewest, columnBlocks: 1, parts: 1 }
-  if (M * N <= SMALL_RESULT && K >= 4 * K_BLOCK) return { rowBlocks: fewest, columnBlocks: 1, parts: Math.min(pieces, Math.floor(K / K_BLOCK)) }
   const rowBlocks = Math.max(fewest, Math.min(pieces, Math.ceil(M / FEWEST)))
   return { rowBlocks, columnBlocks: Math.min(Math.ceil(pieces / rowBlocks), Math.ceil(N / FEWEST)), parts: 1 }
 }

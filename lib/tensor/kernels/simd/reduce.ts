@@ -99,7 +99,7 @@ function emitColumns(module: WasmModule, op: ReduceOp): void {
 // ---- dispatch
 
 /** Numbers that a thread takes at a time. */
-const CHUNK = 65536
+const CHUNK = 32768
 
 /** A dimension of an array; its stride in numbers. */
 interface Dim {

@@ -1,11 +1,11 @@
 /** Softmax and log-softmax over the last dimension, forward and backward, in WebAssembly: a unit of work is a row. */
 import type { NDArray } from '../../ndarray.ts'
 import { withRows } from './copy.ts'
-import { exp, log } from './math.ts'
+import { exp, log, type VectorFunction } from './math.ts'
 import type { Runtime } from './runtime.ts'
 import { madd, type Target } from './target.ts'
-import { acrossLanes, allOf, constant, eachVector, firstLanes, storeFirst } from './vectors.ts'
-import { f32x4, i32, v128, type WasmModule } from './wasm.ts'
+import { acrossLanes, allOf, eachVector, firstLanes, mapVectors, type Pointer, type Vector } from './vectors.ts'
+import { f32x4, i32, v128, type Expr, type FunctionBuilder, type WasmModule } from './wasm.ts'
 
 export function emitSoftmax(module: WasmModule, target: Target): void {
   emitForward(module, target, false)
@@ -18,45 +18,57 @@ export function emitSoftmax(module: WasmModule, target: Target): void {
 function emitForward(module: WasmModule, target: Target, logarithm: boolean): void {
   module.function(logarithm ? 'logSoftmax' : 'softmax', { out: 'i32', x: 'i32', stride: 'i32', n: 'i32', begin: 'i32', end: 'i32', thread: 'i32' }, [], (f, { out, x, stride, n, begin, end }) => {
     const e = exp(f, target)
-    const ln = logarithm ? log(f, target) : null
-    const lowest = constant(f, -Infinity)
-    const one = constant(f, 1)
-    const maxima = [0, 1, 2, 3].map(() => f.local('v128'))
-    const sum = f.local('v128')
-    const [from, to] = [f.local('i32'), f.local('i32')]
+    const [ln, gather] = logarithm ? [log(f, target), gathering(f)] : []
+    const weigh = weighing(f, e)
     f.for(end, { from: begin }, (row) => {
-      const start = f.let(i32.add(x, i32.mul(row, stride)))
-      const first = f.let(i32.add(out, i32.shl(i32.mul(row, n), 2)))
-
-      f.set(from, start)
-      for (const maximum of maxima) f.set(maximum, lowest)
-      eachVector(f, n, [from], 4, (offset, k) => f.set(maxima[k], f32x4.pmax(maxima[k], v128.load(from, offset))), (rest) => {
-        f.set(maxima[0], f32x4.pmax(maxima[0], v128.select(v128.load(from), lowest, firstLanes(rest))))
-      })
-      const max = acrossLanes(f, allOf(maxima, f32x4.pmax), f32x4.pmax)
-
-      f.set(from, start)
-      f.set(to, first)
-      f.set(sum, f32x4.splat(0))
-      eachVector(f, n, [from, to], 1, () => {
-        const value = e(f32x4.sub(v128.load(from), max))
-        if (!ln) f.do(v128.store(to, value))
-        f.set(sum, f32x4.add(sum, value))
-      }, (rest) => {
-        const mask = f.let(firstLanes(rest))
-        const value = e(f32x4.sub(v128.select(v128.load(from), max, mask), max))
-        if (!ln) storeFirst(f, to, value, rest)
-        f.set(sum, f32x4.add(sum, v128.and(value, mask)))
-      })
-      const total = acrossLanes(f, sum, f32x4.add)
-
-      const last = ln ? ln(total) : f.let(f32x4.div(one, total))
-      const result = (offset: number) => (ln ? f32x4.sub(f32x4.sub(v128.load(from, offset), max), last) : f32x4.mul(v128.load(to, offset), last))
-      f.set(from, start)
-      f.set(to, first)
-      eachVector(f, n, ln ? [from, to] : [to], 4, (offset) => f.do(v128.store(to, result(offset), offset)), (rest) => storeFirst(f, to, result(0), rest))
+      const from = f.let(i32.add(x, i32.mul(row, stride)))
+      const to = f.let(i32.add(out, i32.shl(i32.mul(row, n), 2)))
+      if (!ln || !gather) return divideRow(f, to, n, weigh(from, to, n))
+      const max = gather(from, n, lowest, f32x4.pmax)
+      const last = ln(gather(from, n, lowest, f32x4.add, (x) => e(f32x4.sub(x, max))))
+      mapVectors(f, n, to, [from], 4, (offset) => f32x4.sub(f32x4.sub(v128.load(from, offset), max), last))
     })
   })
+}
+
+const zero = f32x4.constants(0, 0, 0, 0)
+const lowest = f32x4.constants(-Infinity, -Infinity, -Infinity, -Infinity)
+
+/** Gives what combines the numbers of a row, or what `term` makes of them, into one, in every lane. A term of `neutral` changes nothing. */
+function gathering(f: FunctionBuilder) {
+  const parts = [0, 1, 2, 3].map(() => f.local('v128'))
+  const at = f.local('i32')
+  return (from: Pointer, n: Expr<'i32'>, neutral: Vector, combine: (a: Vector, b: Vector) => Vector, term = (x: Vector) => x) => {
+    f.set(at, from)
+    for (const part of parts) f.set(part, combine === f32x4.add ? zero : neutral)
+    eachVector(f, n, [at], 4, (offset, k) => f.set(parts[k], combine(parts[k], term(v128.load(at, offset)))), (rest) => {
+      f.set(parts[0], combine(parts[0], term(v128.select(v128.load(at), neutral, firstLanes(rest)))))
+    })
+    return acrossLanes(f, allOf(parts, combine), combine)
+  }
+}
+
+/** Gives what makes a row of n numbers x into exp(scale · (x − max)), at `to`, and returns its sum, in every lane. */
+export function weighing(f: FunctionBuilder, e: VectorFunction, scale: Vector | null = null) {
+  const gather = gathering(f)
+  const [source, target] = [f.local('i32'), f.local('i32')]
+  return (from: Pointer, to: Pointer, n: Expr<'i32'>) => {
+    const max = gather(from, n, lowest, f32x4.pmax)
+    f.set(source, from)
+    f.set(target, to)
+    mapVectors(f, n, target, [source], 2, (offset) => {
+      const distance = f32x4.sub(v128.load(source, offset), max)
+      return e(scale ? f32x4.mul(distance, scale) : distance)
+    })
+    return gather(to, n, zero, f32x4.add)
+  }
+}
+
+/** x /= total, for a row of n numbers. */
+export function divideRow(f: FunctionBuilder, row: Pointer, n: Expr<'i32'>, total: Vector): void {
+  const share = f.let(f32x4.div(1, total))
+  const at = f.let(row)
+  mapVectors(f, n, at, [], 4, (offset) => f32x4.mul(v128.load(at, offset), share))
 }
 
 /** dx = y · (grad − Σ grad · y), or of the logarithm grad − exp(y) · Σ grad. */
@@ -82,7 +94,7 @@ function emitBackward(module: WasmModule, target: Target, logarithm: boolean): v
       restart()
       f.set(to, i32.add(out, i32.shl(i32.mul(row, n), 2)))
       const result = (offset: number) => (e ? f32x4.sub(v128.load(g, offset), f32x4.mul(e(v128.load(p, offset)), sum)) : f32x4.mul(v128.load(p, offset), f32x4.sub(v128.load(g, offset), sum)))
-      eachVector(f, n, [g, p, to], e ? 1 : 4, (offset) => f.do(v128.store(to, result(offset), offset)), (rest) => storeFirst(f, to, result(0), rest))
+      mapVectors(f, n, to, [g, p], e ? 1 : 4, result)
     })
   })
 }

@@ -12,11 +12,18 @@ export const constant = (f: FunctionBuilder, value: number): Local<'v128'> => f.
  * turn of `unroll`; `tail(rest)` the last 1, 2 or 3 numbers. The pointers end on the first number that was not part of a vector.
  */
 export function eachVector(f: FunctionBuilder, n: Expr<'i32'>, pointers: readonly Pointer[], unroll: number, body: (offset: number, k: number) => void, tail: (rest: Local<'i32'>) => void): void {
+  eachTurn(f, n, pointers, unroll, (vectors) => {
+    for (let k = 0; k < vectors; k++) body(16 * k, k)
+  }, tail)
+}
+
+/** The same, where `body` handles all vectors of a turn: `unroll` of them, or one. */
+export function eachTurn(f: FunctionBuilder, n: Expr<'i32'>, pointers: readonly Pointer[], unroll: number, body: (vectors: number) => void, tail: (rest: Local<'i32'>) => void): void {
   const left = f.let(n)
   const turns = (vectors: number) => {
     const more = () => i32.geS(left, 4 * vectors)
     f.if(more(), () => f.doWhile(() => {
-      for (let k = 0; k < vectors; k++) body(16 * k, k)
+      body(vectors)
       for (const pointer of pointers) f.increase(pointer, 16 * vectors)
       f.increase(left, -4 * vectors)
     }, more))
@@ -24,6 +31,21 @@ export function eachVector(f: FunctionBuilder, n: Expr<'i32'>, pointers: readonl
   if (unroll > 1) turns(unroll)
   turns(1)
   f.if(left, () => tail(left))
+}
+
+/**
+ * to[i] = value for n consecutive numbers, which `pointers` run over too; `value(offset)` is the vector at `offset` bytes. The vectors
+ * of a turn are stored one after the other, as only then compilers fuse pairs of them.
+ */
+export function mapVectors(f: FunctionBuilder, n: Expr<'i32'>, to: Pointer, pointers: readonly Pointer[], unroll: number, value: (offset: number) => Vector, tail?: (rest: Local<'i32'>) => void): void {
+  const values = Array.from({ length: unroll }, () => f.local('v128'))
+  eachTurn(f, n, [to, ...pointers], unroll, (vectors) => {
+    for (let k = 0; k < vectors; k++) f.set(values[k], value(16 * k))
+    f.do(...values.slice(0, vectors).map((vector, k) => v128.store(to, vector, 16 * k)))
+  }, (rest) => {
+    storeFirst(f, to, value(0), rest)
+    tail?.(rest)
+  })
 }
 
 /** Stores the first `rest` lanes, 1, 2 or 3. */

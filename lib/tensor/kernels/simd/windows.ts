@@ -3,7 +3,7 @@ import type { NDArray } from '../../ndarray.ts'
 import type { Windows } from '../kernels.ts'
 import { withDense } from './copy.ts'
 import type { Runtime } from './runtime.ts'
-import { eachVector, storeFirst, type Pointer } from './vectors.ts'
+import { eachVector, mapVectors, storeFirst, type Pointer } from './vectors.ts'
 import { f32, f32x4, i32, v128, type Expr, type FunctionBuilder, type Local, type WasmModule } from './wasm.ts'
 
 // ---- kernels
@@ -112,7 +112,7 @@ function emitFold(module: WasmModule): void {
       const channels = f.let(i32.select(remaining, CHANNELS, i32.ltS(remaining, CHANNELS)))
       const planes = f.let(i32.add(p.out, bytes(i32.mul(i32.add(i32.mul(picture, p.C), first), area))))
       const to = f.let(planes)
-      eachVector(f, i32.mul(channels, area), [to], 4, (offset) => f.do(v128.store(to, zeros, offset)), (rest) => storeFirst(f, to, zeros, rest))
+      mapVectors(f, i32.mul(channels, area), to, [], 4, () => zeros)
       const next = f.let(i32.add(p.x, i32.add(product(picture, p.outputH, p.outputW, perWindow), bytes(product(first, p.kernelH, p.kernelW)))))
       f.for(p.outputH, {}, (row) => {
         eachWindow(f, p, row, (window) => {
@@ -173,7 +173,7 @@ export function emitWindows(module: WasmModule): void {
 // ---- dispatch
 
 /** Numbers that a thread takes at a time. */
-const CHUNK = 32768
+const CHUNK = 16384
 
 /** The arguments of GEOMETRY, for pictures of `shape` (N, C, H, W). */
 const geometryOf = (shape: readonly number[], { kernel, stride, padding, dilation, output }: Windows) => [...shape.slice(1), ...kernel, ...stride, ...padding, ...dilation, ...output]
