@@ -1,5 +1,5 @@
 /** The folder of a run: what lies in it, and that nothing in it is lost by mistake. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { RunError } from './mistakes.ts'
 import { complete, settingsFromConfig, settingsToConfig, type Settings } from './settings.ts'
@@ -21,14 +21,18 @@ export class RunFolder {
     return existsSync(this.file(name))
   }
 
-  /** Makes the folder for a new run. Throws a RunError where there is something already, unless it is a run to be overwritten. */
+  /**
+   * Makes the folder for a new run. Throws a RunError where there is something already, unless it is a run to be overwritten, or one to go
+   * on with that was ended before its first checkpoint.
+   */
   create(settings: Settings): void {
     const found = existsSync(this.path) ? readdirSync(this.path) : []
-    const isRun = FILES.some((name) => found.includes(name))
-    if (isRun && !settings.overwrite) throw new RunError(`${this.path} holds a run already: go on with it (--resume), delete it (--overwrite), or choose another --out`)
+    const isRun = FILES.some((name) => found.includes(name) || found.includes(`${name}.tmp`))
+    const isLost = settings.resume && !this.has('checkpoint.safetensors')
+    if (isRun && !settings.overwrite && !isLost) throw new RunError(`${this.path} holds a run already: go on with it (--resume), delete it (--overwrite), or choose another --out`)
     if (found.length > 0 && !isRun) throw new RunError(`${this.path} holds other files: choose a new folder for --out`)
     mkdirSync(this.path, { recursive: true })
-    for (const name of FILES) rmSync(this.file(name), { force: true })
+    for (const name of FILES) for (const file of [this.file(name), `${this.file(name)}.tmp`]) rmSync(file, { force: true })
     this.write('settings.json', `${JSON.stringify(settingsToConfig(settings), null, 2)}\n`)
   }
 
@@ -45,7 +49,10 @@ export class RunFolder {
     return complete(settingsFromConfig(Object(config), file))
   }
 
+  /** Replaces a file as a whole, so that it is never seen half written. */
   write(name: RunFile, content: string | Uint8Array): void {
-    writeFileSync(this.file(name), content)
+    const temporary = `${this.file(name)}.tmp`
+    writeFileSync(temporary, content)
+    renameSync(temporary, this.file(name))
   }
 }
