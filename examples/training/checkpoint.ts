@@ -4,7 +4,7 @@ import type { Metrics, MetricsPosition } from './metrics.ts'
 import { RunError } from './mistakes.ts'
 import type { Pictures } from './datasets.ts'
 import type { RunFolder } from './run-folder.ts'
-import { complete, differences, settingsFromConfig, settingsToConfig, type Settings } from './settings.ts'
+import { differences, settingsFromConfig, settingsToConfig } from './settings.ts'
 import type { Training, TrainingState } from './training.ts'
 
 interface Checkpoint {
@@ -33,13 +33,6 @@ export function loadCheckpoint(folder: RunFolder, training: Training, pictures: 
   checkPictures(kept.pictures, pictures)
   training.load(kept.training)
   return kept.metrics
-}
-
-/** The settings that the folder's checkpoint was made with; undefined where they cannot be read. */
-export function settingsOfCheckpoint(folder: RunFolder): Settings | undefined {
-  const file = folder.file('checkpoint.safetensors')
-  const { settings } = io.loadCheckpoint<Partial<Checkpoint>>(file)
-  return settings && complete(settingsFromConfig(settings, file))
 }
 
 function checkPictures(kept: Checkpoint['pictures'], pictures: Pictures): void {

@@ -82,7 +82,7 @@ export class Metrics {
 }
 
 /** The records of a metrics.csv. */
-export function parseMetrics(csv: string): StepRecord[] {
+function parseMetrics(csv: string): StepRecord[] {
   return csv.trimEnd().split('\n').slice(1).map((line) => {
     const fields = line.split(',').map((field) => (field === '' ? null : Number(field)))
     const [step, epoch, loss, accuracy, lr, gradNorm, testLoss, testAccuracy] = fields

@@ -109,7 +109,7 @@ function readText(file: string): string {
   }
 }
 
-export const isFolder = (data: string) => !['synthetic', 'cifar10', 'cifar100', 'mnist', 'fashion-mnist'].includes(data)
+const isFolder = (data: string) => !['synthetic', 'cifar10', 'cifar100', 'mnist', 'fashion-mnist'].includes(data)
 
 /** Fills in what was left out with what suits the data and the model. Throws a UsageError for settings that exclude each other. */
 export function complete(given: GivenSettings): Settings {

@@ -10,24 +10,30 @@ import { command, newFolder, shortRun } from './train-command.ts'
 const [kills, seed] = [Number(process.argv[2] ?? 20), Number(process.argv[3] ?? 0)]
 const run = [...shortRun, '--train-size', '640', '--epochs', String(Math.ceil(kills / 2) + 1), '--save-every', '0.002']
 
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+function stepsIn(folder: string): number {
+  const file = join(folder, 'metrics.csv')
+  return existsSync(file) ? Math.max(0, readFileSync(file, 'utf8').split('\n').length - 2) : 0
+}
+
 const whole = newFolder()
-const began = performance.now()
 const { code, err } = await command('train', [...run, '--out', whole])
 if (code !== 0) throw new Error(err)
-const ms = performance.now() - began
-console.log(`a run takes ${(ms / 1000).toFixed(1)} s`)
 
 const folder = newFolder()
 const generator = new Generator(seed)
 const args = [...run, '--out', folder, '--resume']
 for (let kill = 1; kill <= kills; kill++) {
-  const after = 500 + (2000 * generator.random()) / 2 ** 32
-  const { out } = await command('train', args, async (child) => {
-    await new Promise((resolve) => setTimeout(resolve, after))
+  // One in five is killed while it starts, the others within a second and a half of the moment when they are ready.
+  const isEarly = generator.random() % 5 === 0
+  const after = generator.random() % 1500
+  const { out } = await command('train', args, async (child, soFar) => {
+    while (!isEarly && !soFar().includes('pictures') && child.exitCode === null) await pause(5)
+    await pause(after)
     child.kill('SIGKILL')
   })
-  const steps = existsSync(join(folder, 'metrics.csv')) ? Math.max(0, readFileSync(join(folder, 'metrics.csv'), 'utf8').split('\n').length - 2) : 0
-  console.log(`killed ${kill} times: after ${(after / 1000).toFixed(2)} s, with ${steps} steps written down (${/going on after step \d+/.exec(out)?.[0] ?? 'from the beginning'})`)
+  console.log(`killed ${kill} times: ${after} ms after ${isEarly ? 'its start' : /going on after step \d+/.exec(out)?.[0] ?? 'its beginning'}, with ${stepsIn(folder)} steps written down`)
 }
 const last = await command('train', args)
 if (last.code !== 0) throw new Error(last.err)

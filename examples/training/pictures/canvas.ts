@@ -12,7 +12,7 @@ export interface Picture {
   readonly pixels: Uint8Array
 }
 
-export const black: Colour = [28, 28, 30]
+const black: Colour = [28, 28, 30]
 export const grey: Colour = [118, 118, 124]
 
 /** Letters as coverages from 0 to 255: those of `font.png`, which `font.py` drew. */
