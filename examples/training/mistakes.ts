@@ -1,4 +1,5 @@
 /** What a person did wrong, or what went wrong on their machine: told in a line or two, without a stack. */
+import { DataError, StateDictError, ValueError } from 'vitgrad'
 
 /** A command that cannot be meant: exit code 2. */
 export class UsageError extends Error {}
@@ -18,7 +19,7 @@ export async function runProgram(command: string, program: () => void | Promise<
   }
 }
 
-/** Errors of the library and of the file system say what is wrong by themselves; the stack of any other is a fault of ours and wanted. */
+/** What the library and the file system say of a user's files and numbers is told as it is; the stack of anything else is wanted, since it is a fault of ours. */
 function isExpected(error: Error): boolean {
-  return 'syscall' in error || /^(Data|Value|Shape|Index|Graph|StateDict)Error$/.test(error.name)
+  return 'syscall' in error || error instanceof DataError || error instanceof ValueError || error instanceof StateDictError
 }

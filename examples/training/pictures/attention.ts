@@ -42,7 +42,7 @@ function overlaid({ width, height, pixels }: Picture, attention: readonly (reado
     for (let x = 0; x < width * scale; x++) {
       const from = 3 * (Math.floor(y / scale) * width + Math.floor(x / scale))
       const shade = 0.3 * pixels[from] + 0.59 * pixels[from + 1] + 0.11 * pixels[from + 2]
-      const heat = heatColour((between(attention, (x + 0.5) / (width * scale), (y + 0.5) / (height * scale)) - least) / range)
+      const heat = heatColour(stepped((between(attention, (x + 0.5) / (width * scale), (y + 0.5) / (height * scale)) - least) / range))
       heat.forEach((value, c) => (out[3 * (y * width * scale + x) + c] = Math.round(0.45 * shade + 0.55 * value)))
     }
   return { width: width * scale, height: height * scale, pixels: out }
@@ -57,6 +57,9 @@ function between(map: readonly (readonly number[])[], x: number, y: number): num
   const mix = (a: number, b: number, share: number) => a + (b - a) * share
   return mix(mix(map[top][left], map[top][right], column - left), mix(map[bottom][left], map[bottom][right], column - left), row - top)
 }
+
+/** In steps that are too small to be seen, and make the file smaller. */
+const stepped = (value: number) => Math.round(32 * value) / 32
 
 /** From dark blue over magenta and orange to light yellow, as light as the value is great. */
 const HEAT: readonly Colour[] = [[6, 6, 50], [75, 15, 110], [160, 45, 110], [230, 95, 70], [250, 165, 65], [252, 245, 180]]

@@ -93,6 +93,6 @@ export class Canvas {
   }
 
   toPng(): Uint8Array {
-    return PNG.sync.write(this.#png, { colorType: 2 })
+    return PNG.sync.write(this.#png, { colorType: 2, deflateLevel: 9 })
   }
 }

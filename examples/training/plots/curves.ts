@@ -14,7 +14,7 @@ export interface Point {
 }
 
 export function drawCurves(points: readonly Point[]): string {
-  const every = thinned(points, 1500)
+  const every = thinned(points, 600)
   return svgOf([
     panel('Loss', every, smoothed(points, ({ loss }) => loss), ({ loss }) => loss, points.filter(({ testLoss }) => testLoss !== null), ({ testLoss }) => testLoss, {}),
     panel('Accuracy', every, smoothed(points, ({ accuracy }) => accuracy), ({ accuracy }) => accuracy, points.filter(({ testAccuracy }) => testAccuracy !== null), ({ testAccuracy }) => testAccuracy, { percent: true }),
@@ -72,5 +72,5 @@ function smoothed(points: readonly Point[], value: (point: Point) => number): re
     const [from, to] = [Math.max(0, i - half), Math.min(points.length, i + half + 1)]
     return { epoch, value: (sums[to] - sums[from]) / (to - from) }
   })
-  return thinned(means, 500)
+  return thinned(means, 300)
 }
