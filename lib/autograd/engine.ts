@@ -164,6 +164,11 @@ let accumulating = false
 /** A backward rule may call grad() itself. */
 let depth = 0
 
+/** Whether backward() or grad() is running. */
+export function isPassing(): boolean {
+  return depth > 0
+}
+
 /** Whether gradients are on their way to the `grad` of leaves, by backward(), and not to the result of grad(). */
 export function isAccumulating(): boolean {
   return accumulating

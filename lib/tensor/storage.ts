@@ -3,6 +3,11 @@
  *
  * What the framework itself can free lies on the heap: the values of a recorded graph, gradients on their way, parameters and what
  * belongs to them. Whatever a user makes or keeps is an ordinary Float32Array under the garbage collector.
+ *
+ * backward() releases a graph: its values are retired, and can still be read. Those that modules made on the way to their results
+ * are taken back when the next recorded call of a module begins, so that only one graph at a time needs memory; all others when the
+ * next backward() begins, or a loader's next batch. A value counts as one of the others when the user has surely seen it: what the
+ * outermost call of a module was given and returned, what hooks were given, what modules keep as properties.
  */
 import { GraphError } from './errors.ts'
 import type { Heap } from './heap.ts'
@@ -22,6 +27,8 @@ export class Storage {
   version = 0
   /** How many recorded calls, not yet released, need the numbers for their gradient. */
   holders = 0
+  /** Made by a module on the way to its result, where nobody is known to have seen it. */
+  hidden = false
 
   constructor(data: Float32Array, address = 0, block: Block | null = null, maker = '') {
     this.#data = data
@@ -33,7 +40,7 @@ export class Storage {
   /** The numbers. Throws when their memory has been taken back. */
   get data(): Float32Array {
     if (!this.#data)
-      throw new GraphError(this.#maker, 'the numbers of this result are gone: the graph that it belongs to was released, and its memory is in use again', 'take what you need before the next backward(), or keep a detach() or clone() of it')
+      throw new GraphError(this.#maker, 'the numbers of this result are gone: the graph, or the call of a model, that it belongs to was released, and its memory is in use again', 'take what you need before the next backward() or call of a model, or keep a detach() or clone() of it')
     return this.#data
   }
 
@@ -99,6 +106,7 @@ export class Region {
 
 let heap: Heap | null = null
 let region: Region | null = null
+let isHiding = false
 let retired: Storage[] = []
 let warned = false
 /** What values that can be taken back occupy, and how much they may: twice what one backward() has released at most, and at least this. */
@@ -119,6 +127,7 @@ export function allocate(numel: number): Storage {
   const block = claim(4 * numel, false)
   if (!block) return new Storage(new Float32Array(numel))
   const storage = new Storage(block.heap.view(block.address, numel), block.address, block, region.name)
+  storage.hidden = isHiding
   finalizers.register(storage, block, storage)
   region.storages.push(storage)
   return storage
@@ -156,9 +165,37 @@ export function allocatingIn<T>(into: Region | null, fn: () => T): T {
   }
 }
 
-/** The memory of these storages is taken back at the next reclaim(). */
+/** Runs `fn`: whether what it allocates counts as hidden, until it is shown. */
+export function hiding<T>(hides: boolean, fn: () => T): T {
+  const before = isHiding
+  isHiding = hides
+  try {
+    return fn()
+  } finally {
+    isHiding = before
+  }
+}
+
+/** The user has the numbers in hand. */
+export function show(storage: Storage): void {
+  storage.hidden = false
+}
+
+/** The memory of these storages is taken back at the next reclaim(), that of hidden ones already at the next reclaimHidden(). */
 export function retire(storages: readonly Storage[]): void {
   for (const storage of storages) retired.push(storage)
+}
+
+/** Runs `fn` and takes back at once what it retires and is hidden. */
+export function reclaimingHidden<T>(fn: () => T): T {
+  const before = retired
+  retired = []
+  try {
+    return fn()
+  } finally {
+    reclaimHidden()
+    retired = [...before, ...retired]
+  }
 }
 
 /** Takes back these storages, later where another graph needs them. Small values stay readable as ordinary arrays. */
@@ -173,6 +210,17 @@ export function takeBack(storages: readonly Storage[]): void {
 export function reclaim(): void {
   const due = retired
   retired = []
+  takeBackReleased(due)
+}
+
+/** Takes back what was retired and is hidden. */
+export function reclaimHidden(): void {
+  const due = retired.filter(({ hidden }) => hidden)
+  retired = retired.filter(({ hidden }) => !hidden)
+  takeBackReleased(due)
+}
+
+function takeBackReleased(due: readonly Storage[]): void {
   budget = Math.max(budget, 2 * due.reduce((bytes, storage) => bytes + storage.bytes, 0))
   takeBack(due)
 }
