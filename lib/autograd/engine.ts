@@ -303,15 +303,17 @@ function nodesLeadingTo(targets: readonly Exclude<Edge, null>[], nodes: readonly
 
 /**
  * The second derivative of a fused backward operation: gradients of `formula(...inputs)`, the same computation composed of
- * plain operations, with respect to the inputs. `grads` are those of its results; null where none arrived.
+ * plain operations, with respect to the inputs. `grads` are those of its results; null where none arrived. An input may have been
+ * computed from another one: each goes in as a view, so that no gradient passes through what lies behind it.
  */
 export function gradThrough(formula: (...inputs: Tensor[]) => Tensor[], inputs: readonly Tensor[], grads: readonly (Tensor | null)[]): (Tensor | null)[] {
   const createGraph = isGradEnabled()
   return enableGrad(() => {
-    const results = formula(...inputs)
+    const entries = inputs.map((input) => input.view(input.shape))
+    const results = formula(...entries)
     const used = results.flatMap((result, i) => (grads[i] && result.requiresGrad ? [i] : []))
-    const wanted = inputs.filter((input) => input.requiresGrad)
+    const wanted = entries.filter((entry) => entry.requiresGrad)
     const found = used.length === 0 || wanted.length === 0 ? [] : grad(used.map((i) => results[i]), wanted, { gradOutputs: used.map((i) => grads[i]), createGraph, allowUnused: true })
-    return inputs.map((input) => (input.requiresGrad ? found[wanted.indexOf(input)] ?? null : null))
+    return entries.map((entry) => (entry.requiresGrad ? found[wanted.indexOf(entry)] ?? null : null))
   })
 }
