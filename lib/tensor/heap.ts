@@ -15,6 +15,8 @@ export interface HeapOptions {
   readonly shared: boolean
   /** The most it may take, in bytes. */
   readonly limit: number
+  /** For tests: blocks are filled with NaN when they are handed out and when they are freed, so that whoever reads them wrongly is found out. */
+  readonly scribble?: boolean
 }
 
 export class Heap {
@@ -26,10 +28,12 @@ export class Heap {
   /** Everything from here on has never been handed out. Address 0 stands for «not on the heap». */
   #end = PAGE
   #used = 0
+  readonly #scribbles: boolean
 
-  constructor({ shared, limit }: HeapOptions) {
+  constructor({ shared, limit, scribble = false }: HeapOptions) {
     this.limit = limit
     this.shared = shared
+    this.#scribbles = scribble
     this.memory = new WebAssembly.Memory({ initial: 2, maximum: this.maximumPages, shared })
   }
 
@@ -45,15 +49,10 @@ export class Heap {
   allocate(bytes: number, { beyondLimit = false }: { readonly beyondLimit?: boolean } = {}): number {
     const size = sizeClass(bytes)
     if (!beyondLimit && this.#used + size > this.limit) return 0
-    const recycled = this.#free.get(size)?.pop()
-    if (recycled !== undefined) {
-      this.#used += size
-      return recycled
-    }
-    if (!this.#reach(this.#end + size + SLACK)) return 0
-    const address = this.#end
-    this.#end += size
+    const address = this.#free.get(size)?.pop() ?? this.#append(size)
+    if (address === 0) return 0
     this.#used += size
+    if (this.#scribbles) this.#scribble(address, size)
     return address
   }
 
@@ -64,11 +63,23 @@ export class Heap {
     if (list) list.push(address)
     else this.#free.set(size, [address])
     this.#used -= size
+    if (this.#scribbles) this.#scribble(address, size)
   }
 
   /** The numbers of a block, as kernels leave them. */
   view(address: number, numel: number): Float32Array {
     return new Float32Array(this.memory.buffer, address, numel)
+  }
+
+  /** A block that has never been handed out; 0 when there is no memory left. */
+  #append(size: number): number {
+    if (!this.#reach(this.#end + size + SLACK)) return 0
+    this.#end += size
+    return this.#end - size
+  }
+
+  #scribble(address: number, size: number): void {
+    this.view(address, size / 4).fill(NaN)
   }
 
   /** Grows the memory so that addresses below `end` exist. Growing by an eighth at least keeps it rare. */

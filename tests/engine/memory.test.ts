@@ -1,7 +1,7 @@
 /** When memory is taken back, and what can be read then. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { autograd, getEngine, GraphError, manualSeed, nn, noGrad, optim, randint, randn, setEngine, tensor, Tensor } from 'vitgrad'
+import { autograd, cat, getEngine, GraphError, manualSeed, nn, noGrad, optim, randint, randn, setEngine, tensor, Tensor } from 'vitgrad'
 import { heapInUse } from '../../lib/tensor/storage.ts'
 
 const engine = getEngine()
@@ -46,7 +46,10 @@ test('a value can be read after backward(), until the next one', () => {
 test('reading a large value after the next backward() is an error in every way of reading it', () => {
   const ways: Record<string, (y: Tensor) => unknown> = {
     data: (y) => y.data, tolist: (y) => y.tolist(), print: (y) => String(y), at: (y) => y.at(0, 0).item(), add: (y) => y.add(1), view: (y) => y.reshape([-1]).data,
-    detach: (y) => y.detach().data, clone: (y) => y.clone().data, sum: (y) => y.sum(), change: (y) => noGrad(() => y.add_(1)),
+    detach: (y) => y.detach().data, clone: (y) => y.clone().data, sum: (y) => y.sum(), change: (y) => noGrad(() => y.add_(1)), fill: (y) => noGrad(() => y.zero_()),
+    max: (y) => y.max(), item: (y) => y.select(0, 0).select(0, 0).item(), equal: (y) => y.equal(y), cat: (y) => cat([y, y]), copy: (y) => randn(LARGE).copy_(y),
+    matmul: (y) => y.matmul(randn([100, 2])), call: (y) => new nn.Linear(100, 2)(y), evaluate: (y) => noGrad(() => new nn.LayerNorm(100)(y)), parameter: (y) => new nn.Parameter(y),
+    backward: (y) => y.mul(randn(LARGE)).sum().backward(), contiguous: (y) => y.transpose(0, 1).contiguous().data, iterate: (y) => y.unbind(0).map((row) => row.tolist()),
   }
   for (const [name, read] of Object.entries(ways)) {
     const y = staleValue()
