@@ -10,9 +10,11 @@
  * - A late worker either fails to change REMAINING, or has truly taken a chunk of the job at hand, which cannot end, nor its
  *   description change, before this chunk is done. So the description is read after the chunk was taken, each time.
  * - What a worker did that ended at whatever point is in its cell. Main does that chunk again. So a chunk must be repeatable: it
- *   computes its outputs from inputs that it does not change.
+ *   computes its outputs from inputs that it does not change. A job that works in place says so. It is done to its end, but an error
+ *   then says that some numbers may be off.
  * - What a chunk computes depends on its number alone, so results do not depend on who did it.
  */
+import { ThreadError } from '../errors.ts'
 import type { Heap } from '../heap.ts'
 import type { WasmKernel } from './simd/runtime.ts'
 import { maySleep, startThread, type Thread } from './workers.ts'
@@ -21,9 +23,14 @@ export interface Pool {
   /** One more than the highest number that a kernel may be given as `thread`: how many threads share the work, the main one included. */
   readonly threads: number
   /** Runs `kernel(...args, begin, end, thread)` over units 0 ... count − 1 in chunks of `grain` on all threads; returns when all are done. */
-  run(kernel: string, args: readonly number[], count: number, grain: number): void
+  run(kernel: string, args: readonly number[], count: number, grain: number, options?: JobOptions): void
   /** Ends the threads. Main can still run kernels alone. */
   close(): void
+}
+
+export interface JobOptions {
+  /** Whether the kernel changes what it reads. If a thread ends in the middle of such a job, a ThreadError says so when the job is done. */
+  readonly inPlace?: boolean
 }
 
 export interface PoolOptions {
@@ -125,10 +132,12 @@ interface NumberedThread extends Thread {
 }
 
 interface Job {
+  readonly name: string
   readonly kernel: WasmKernel
   readonly args: readonly number[]
   readonly count: number
   readonly grain: number
+  readonly inPlace: boolean
 }
 
 class WorkerPool implements Pool {
@@ -165,11 +174,11 @@ class WorkerPool implements Pool {
     return this.#threads
   }
 
-  run(name: string, args: readonly number[], count: number, grain: number): void {
+  run(name: string, args: readonly number[], count: number, grain: number, options?: JobOptions): void {
     const entry = this.#kernels.get(name)
     if (!entry) throw new Error(`there is no kernel ${name}`)
     const chunks = Math.ceil(count / grain)
-    const job = { kernel: entry.kernel, args, count, grain }
+    const job = { name, kernel: entry.kernel, args, count, grain, inPlace: options?.inPlace ?? false }
     if (!this.#started && chunks > 1) this.#start()
     if (chunks > 1 && this.#workers.length > 0) this.#share(entry.number, job, chunks)
     else for (let chunk = 0; chunk < chunks; chunk++) runChunk(job, chunk)
@@ -218,7 +227,10 @@ class WorkerPool implements Pool {
       lost = this.#awaitWorkers()
     }
     // If the kernel is to blame rather than the thread, it throws here. What a worker noted last may also stem from an earlier job.
-    for (const left of lost) if (left <= chunks) runChunk(job, chunks - left)
+    const again = lost.filter((left) => left <= chunks)
+    for (const left of again) runChunk(job, chunks - left)
+    if (job.inPlace && again.length > 0)
+      throw new ThreadError(job.name, 'a thread ended while it changed parameters, so some of them may have been changed twice', 'load the last checkpoint, and take the step again')
   }
 
   /** Returns when no worker touches what belongs to the job any more, with the chunks that workers could not do. */

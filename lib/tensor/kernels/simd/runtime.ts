@@ -1,6 +1,6 @@
 /** What SIMD kernels run on: the heap, the compiled module, and the threads that share the work. */
 import type { Heap } from '../../heap.ts'
-import type { Pool } from '../threads.ts'
+import type { JobOptions, Pool } from '../threads.ts'
 
 /**
  * A kernel is a function of the module with its own arguments (addresses in bytes, sizes, numbers), followed by
@@ -18,7 +18,7 @@ export interface Runtime {
    * Runs the kernel over units 0 ... count − 1, cut into chunks of `grain` units that the threads take one after the other, and
    * returns when all are done. The cut depends on the sizes alone, never on the number of threads.
    */
-  run(kernel: string, args: readonly number[], count: number, grain: number): void
+  run(kernel: string, args: readonly number[], count: number, grain: number, options?: JobOptions): void
   /** Lends `bytes` of memory while `use` runs. */
   withScratch<T>(bytes: number, use: (address: number) => T): T
 }
@@ -37,11 +37,11 @@ export function createRuntime(heap: Heap, instance: WebAssembly.Instance, pool: 
     get threads() {
       return this.pool?.threads ?? 1
     },
-    run(name, args, count, grain) {
+    run(name, args, count, grain, options) {
       let fn = cache.get(name)
       if (!fn) cache.set(name, (fn = kernel(name)))
       if (count <= grain || !this.pool) for (let begin = 0; begin < count; begin += grain) fn(...args, begin, Math.min(begin + grain, count), 0)
-      else this.pool.run(name, args, count, grain)
+      else this.pool.run(name, args, count, grain, options)
     },
     withScratch(bytes, use) {
       const address = heap.allocate(bytes, { beyondLimit: true })
