@@ -2,13 +2,16 @@
  * The heap: one WebAssembly memory that kernels read and write in place.
  *
  * Blocks are multiples of 64 bytes, rounded up to size classes of which there are four to an octave; a freed block goes to the
- * list of its class and is handed out again from there, hot in the cache. The memory only grows at its end.
+ * list of its class and is handed out again from there, hot in the cache. The memory only grows at its end; where it cannot be shared,
+ * growing would detach every array that looks at it, so there all of it is asked for at once: the system gives a page when it is touched.
  */
 
 const PAGE = 65536
 /** Vector loads may read, and edge tiles write, a little past the end of a block. */
 const SLACK = 64
 const MAX_PAGES = 65536
+/** The most that is asked for at once. */
+const FIXED_PAGES = 16384
 
 export interface HeapOptions {
   /** Shared between threads; where that is not allowed, ordinary memory serves one thread. */
@@ -31,10 +34,11 @@ export class Heap {
   readonly #scribbles: boolean
 
   constructor({ shared, limit, scribble = false }: HeapOptions) {
-    this.limit = limit
     this.shared = shared
     this.#scribbles = scribble
-    this.memory = new WebAssembly.Memory({ initial: 2, maximum: this.maximumPages, shared })
+    this.memory = shared ? new WebAssembly.Memory({ initial: 2, maximum: this.maximumPages, shared }) : fixedMemory(FIXED_PAGES)
+    // A quarter of what cannot grow is left to kernels.
+    this.limit = shared ? limit : Math.min(limit, (3 / 4) * this.memory.buffer.byteLength)
   }
 
   /** Bytes handed out and not yet freed. */
@@ -86,6 +90,7 @@ export class Heap {
   #reach(end: number): boolean {
     const missing = Math.ceil((end - this.memory.buffer.byteLength) / PAGE)
     if (missing <= 0) return true
+    if (!this.shared) return false
     const room = this.maximumPages - this.memory.buffer.byteLength / PAGE
     try {
       this.memory.grow(Math.min(room, Math.max(missing, Math.ceil(this.memory.buffer.byteLength / PAGE / 8))))
@@ -93,6 +98,16 @@ export class Heap {
     } catch {
       return false
     }
+  }
+}
+
+/** Memory of so many pages, or of fewer where there are not so many. */
+function fixedMemory(pages: number): WebAssembly.Memory {
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum: MAX_PAGES })
+  } catch (error) {
+    if (pages <= 64) throw error
+    return fixedMemory(pages / 2)
   }
 }
 
