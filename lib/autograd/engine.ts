@@ -122,7 +122,7 @@ class Arrivals {
 
   /** Whether a gradient has its memory for itself; then that belongs to the receiver from now on. */
   give({ array: { storage, numel, isContiguous } }: Tensor): boolean {
-    return storage.isTransient && isContiguous && numel === storage.data.length && this.#uses.get(storage) === 1 && this.#uses.delete(storage)
+    return storage.isTransient && isContiguous && 4 * numel === storage.bytes && this.#uses.get(storage) === 1 && this.#uses.delete(storage)
   }
 }
 

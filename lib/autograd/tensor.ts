@@ -4,7 +4,7 @@ import { formatTensor } from '../tensor/format.ts'
 import { NDArray, type DType } from '../tensor/ndarray.ts'
 import { defaultGenerator, type Generator } from '../tensor/random.ts'
 import { broadcastShapes, normalizeDim, normalizeDims, showShape, type Shape } from '../tensor/shape.ts'
-import { allocatingIn, evict, Region, takeBack, type Storage } from '../tensor/storage.ts'
+import { allocatingIn, evict, lend, Region, takeBack, type Storage } from '../tensor/storage.ts'
 import * as engine from './engine.ts'
 import { enableGrad, isGradEnabled } from './grad-mode.ts'
 import type { Hook, Node } from './graph.ts'
@@ -128,8 +128,7 @@ export class Tensor {
     const { storage } = this.array
     evict(storage)
     const numbers = this.array.values()
-    // Whoever holds the numbers of a parameter holds its memory, also when the parameter is gone.
-    if (storage.address !== 0) memoryOf.set(numbers, storage)
+    lend(numbers, storage)
     return numbers
   }
 
@@ -742,9 +741,6 @@ export class Tensor {
 
 /** Nested lists of numbers, as deep as the tensor has dimensions. */
 export type NestedNumbers = number | NestedNumbers[]
-
-/** The storages behind the numbers that were handed out, kept alive by them. */
-const memoryOf = new WeakMap<Float32Array, Storage>()
 
 setTensorFactory((array) => new Tensor(array))
 

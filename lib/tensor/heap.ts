@@ -28,6 +28,8 @@ export class Heap {
   readonly shared: boolean
   readonly maximumPages = MAX_PAGES
   readonly #free = new Map<number, number[]>()
+  /** Returns when kernels have done what they were asked for. Whatever else reads or writes the memory waits for that first. */
+  finish: () => void = () => undefined
   /** Everything from here on has never been handed out. Address 0 stands for «not on the heap». */
   #end = PAGE
   #used = 0
@@ -83,6 +85,7 @@ export class Heap {
   }
 
   #scribble(address: number, size: number): void {
+    this.finish()
     this.view(address, size / 4).fill(NaN)
   }
 

@@ -29,6 +29,8 @@ export class Storage {
   holders = 0
   /** Made by a module on the way to its result, where nobody is known to have seen it. */
   hidden = false
+  /** How many arrays the user holds that show the numbers on the heap: they may be looked at at any time, so kernels must not be late. */
+  loans = 0
 
   constructor(data: Float32Array, address = 0, block: Block | null = null, maker = '') {
     this.#data = data
@@ -41,6 +43,7 @@ export class Storage {
   get data(): Float32Array {
     if (!this.#data)
       throw new GraphError(this.#maker, 'the numbers of this result are gone: the graph, or the call of a model, that it belongs to was released, and its memory is in use again', 'take what you need before the next backward() or call of a model, or keep a detach() or clone() of it')
+    this.#block?.heap.finish()
     return this.#data
   }
 
@@ -63,7 +66,7 @@ export class Storage {
   vacate(keep: boolean): Block | null {
     const block = this.#block
     if (!block || !this.#data) return null
-    this.#data = keep ? this.#data.slice() : null
+    this.#data = keep ? this.data.slice() : null
     this.#address = 0
     this.#block = null
     finalizers.unregister(this)
@@ -73,6 +76,7 @@ export class Storage {
   /** Moves to a block on the heap, taking the numbers along. */
   settle(block: Block): void {
     const numbers = this.data
+    block.heap.finish()
     this.#data = block.heap.view(block.address, numbers.length)
     this.#data.set(numbers)
     this.#address = block.address
@@ -135,8 +139,8 @@ export function allocate(numel: number): Storage {
 
 /** Moves numbers that will be used again and again to the heap, for as long as they are used. */
 export function pin(storage: Storage): void {
-  if (storage.address !== 0 || storage.data.length === 0) return
-  const block = claim(4 * storage.data.length, true)
+  if (storage.address !== 0 || storage.bytes === 0) return
+  const block = claim(storage.bytes, true)
   if (block) storage.settle(block)
 }
 
@@ -202,7 +206,7 @@ export function reclaimingHidden<T>(fn: () => T): T {
 export function takeBack(storages: readonly Storage[]): void {
   for (const storage of storages) {
     if (storage.holders > 0) retired.push(storage)
-    else if (storage.isTransient) leave(storage, storage.data.length <= SMALL)
+    else if (storage.isTransient) leave(storage, storage.bytes <= 4 * SMALL)
   }
 }
 
@@ -238,6 +242,20 @@ export function evict(storage: Storage): void {
 function leave(storage: Storage, keep: boolean): void {
   const block = storage.vacate(keep)
   if (block) free(block)
+}
+
+/** Numbers that the user has been given, with the storage that they lie in. */
+const lent = new WeakSet<Float32Array>()
+const returns = new FinalizationRegistry<Storage>((storage) => {
+  storage.loans--
+})
+
+/** Notes that the user holds `numbers`, which lie in `storage` on the heap. They keep it alive, also when the tensor is gone. */
+export function lend(numbers: Float32Array, storage: Storage): void {
+  if (storage.address === 0 || lent.has(numbers)) return
+  lent.add(numbers)
+  returns.register(numbers, storage)
+  storage.loans++
 }
 
 /** Bytes of the heap that are in use. */

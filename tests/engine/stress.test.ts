@@ -31,6 +31,7 @@ test('without reuse everything can be read', () => {
 })
 
 const HEAPS: Record<string, Record<string, string>> = {
+  'an ordinary heap': {},
   'a heap whose free memory is overwritten': { VITGRAD_HEAP_SCRIBBLE: '1' },
   'one of 4 MiB': { VITGRAD_HEAP_SCRIBBLE: '1', VITGRAD_HEAP_MB: '4' },
 }

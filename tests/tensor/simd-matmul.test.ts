@@ -171,6 +171,7 @@ for (const [t, target] of targets.entries()) {
     const backwards: Pool = {
       threads: 3,
       close() {},
+      finish() {},
       run(kernel, args, count, grain) {
         const chunks = Array.from({ length: Math.ceil(count / grain) }, (_, i) => i).reverse()
         for (const i of chunks) (instances[t].exports[kernel] as WasmKernel)(...args, i * grain, Math.min((i + 1) * grain, count), i % 3)

@@ -63,6 +63,7 @@ export function untilAllWork({ pool, y: { address, numbers } }: Bench): void {
   const seen = new Set<number>()
   while (seen.size < pool.threads) {
     pool.run('sign', [address, 5000], 64, 1)
+    pool.finish()
     for (const by of numbers.subarray(0, 64)) seen.add(by)
   }
 }

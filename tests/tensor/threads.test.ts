@@ -13,7 +13,7 @@ import { createBench, untilAllWork, type Bench } from './threads.fixture.ts'
 const threadsOfNode = process.getBuiltinModule('node:worker_threads')
 const RealWorker = threadsOfNode.Worker
 const { warn } = console
-const { sub, wait } = Atomics
+const { compareExchange, wait } = Atomics
 let warnings: string[] = []
 let workers: Worker[] = []
 let open: Bench[] = []
@@ -33,7 +33,7 @@ test.before.each(() => {
 test.after.each(() => {
   console.warn = warn
   threadsOfNode.Worker = RealWorker
-  Object.assign(Atomics, { sub, wait })
+  Object.assign(Atomics, { compareExchange, wait })
   for (const { pool } of open.splice(0)) pool.close()
 })
 
@@ -65,9 +65,12 @@ for (const threads of [2, 3, 4])
         pool.run('add', [y.address, a, b], count, grain)
         for (let i = 0; i < count; i++) expected[i] += i * a + b
       }
-      // The numbers are looked at as soon as the job is said to be done.
-      if (job % 100 === 0) assert.equal(y.numbers.subarray(0, 64), expected, `job ${job}`)
+      // The numbers are looked at as soon as all jobs are said to be done.
+      if (job % 100 > 0) continue
+      pool.finish()
+      assert.equal(y.numbers.subarray(0, 64), expected, `job ${job}`)
     }
+    pool.finish()
     assert.equal(y.numbers.subarray(0, 64), expected)
     assert.equal(y.numbers[64], 0)
     assert.equal(pool.threads, threads)
@@ -90,6 +93,7 @@ test('a job that follows another is done right by threads that were asleep, awak
     // Pauses of 0 to 20 µs, about as long as a thread looks for work before it sleeps.
     for (const end = performance.now() + (job % 21) / 1000; performance.now() < end; );
     pool.run('add', [y.address, job, 1], 32, 1)
+    pool.finish()
     for (let i = 0; i < 32; i++) expected[i] += i * job + 1
     assert.equal(y.numbers.subarray(0, 32), expected, `job ${job}`)
   }
@@ -102,6 +106,7 @@ test('kernels reach memory that was added after the threads had started', () => 
   const address = heap.allocate(2 ** 22)
   const numbers = new Int32Array(heap.memory.buffer, address, 2 ** 20)
   pool.run('add', [address, 1, 0], 2 ** 20, 2 ** 12)
+  pool.finish()
   assert.equal(numbers, range(2 ** 20))
 })
 
@@ -111,6 +116,7 @@ test('threads start with the first job of more than one chunk', () => {
   assert.is(workers.length, 0)
   pool.run('add', [y.address, 1, 0], 8, 4)
   assert.is(workers.length, 1)
+  pool.finish()
   assert.equal(y.numbers.subarray(0, 9), Int32Array.of(0, 2, 4, 6, 8, 10, 12, 14, 0))
 })
 
@@ -126,12 +132,14 @@ test('a chunk in which a kernel fails on a worker is done again by main, and the
   untilAllWork(bench)
   const { pool, y, flag } = bench
   pool.run('trapInWorker', [y.address, flag], 1000, 100)
+  pool.finish()
   assert.equal(y.numbers.subarray(0, 1000), range(1000))
   assert.is(pool.threads, 1)
   assert.is(warnings.length, 1)
   assert.match(warnings[0], 'a thread has ended (in the middle of a kernel)')
   y.numbers.fill(0)
   pool.run('add', [y.address, 1, 0], 1000, 10)
+  pool.finish()
   assert.equal(y.numbers.subarray(0, 1000), range(1000))
 })
 
@@ -148,10 +156,12 @@ test('a chunk of a worker that was terminated in the middle of it is done again 
     },
   })
   pool.run('hangInWorker', [y.address, flag], 1000, 100)
+  pool.finish()
   assert.ok(waits > 0)
   assert.equal(y.numbers.subarray(0, 1000), range(1000))
   y.numbers.fill(0)
   pool.run('add', [y.address, 1, 0], 1000, 10)
+  pool.finish()
   assert.equal(y.numbers.subarray(0, 1000), range(1000))
   assert.is(warnings.length, 1)
 })
@@ -160,9 +170,14 @@ test('a job in place in which a worker ends is done to its end, and an error say
   const bench = start(2)
   untilAllWork(bench)
   const { pool, y, flag } = bench
-  assert.throws(() => pool.run('trapInWorker', [y.address, flag], 1000, 100, { inPlace: true }), /trapInWorker: a thread ended .* changed twice.\n {2}help: load the last checkpoint/)
+  const job = () => {
+    pool.run('trapInWorker', [y.address, flag], 1000, 100, { inPlace: true })
+    pool.finish()
+  }
+  assert.throws(job, /trapInWorker: a thread ended .* changed twice.\n {2}help: load the last checkpoint/)
   assert.equal(y.numbers.subarray(0, 1000), range(1000))
   pool.run('add', [y.address, 1, 0], 1000, 10, { inPlace: true })
+  pool.finish()
   assert.is(pool.threads, 1)
 })
 
@@ -184,9 +199,9 @@ test('jobs are right when workers are terminated at any moment', () => {
     const bench = start(3)
     untilAllWork(bench)
     const { pool, y } = bench
-    // Main takes its chunks by Atomics.sub, so there it can be made to do something else in the middle of a job.
+    // Main takes its chunks by Atomics.compareExchange, so there it can be made to do something else in the middle of a job.
     let countdown = draw(1000)
-    Atomics.sub = new Proxy(sub, {
+    Atomics.compareExchange = new Proxy(compareExchange, {
       apply(target, self, args) {
         if (--countdown === 0) for (const worker of workers) void worker.terminate()
         return Reflect.apply(target, self, args)
@@ -195,9 +210,10 @@ test('jobs are right when workers are terminated at any moment', () => {
     for (let job = 0; job < 6; job++) {
       y.numbers.fill(0)
       pool.run('sign', [y.address, draw(7) * 20], count, [1, 10, 100][round % 3])
+      pool.finish()
       assert.ok(y.numbers.subarray(0, count).every((by) => by > 0))
     }
-    Atomics.sub = sub
+    Atomics.compareExchange = compareExchange
     pool.close()
   }
 })
@@ -206,10 +222,15 @@ test('an error of the kernel is thrown to the caller, whoever met it, and the ne
   const bench = start(2)
   untilAllWork(bench)
   const { pool, y } = bench
-  assert.throws(() => pool.run('trap', [], 100, 1), (error: unknown) => error instanceof WebAssembly.RuntimeError)
+  const fail = () => {
+    pool.run('trap', [], 100, 1)
+    pool.finish()
+  }
+  assert.throws(fail, (error: unknown) => error instanceof WebAssembly.RuntimeError)
   for (let job = 0; job < 100; job++) {
     y.numbers.fill(0)
     pool.run('add', [y.address, 1, 0], 1000, 10)
+    pool.finish()
     assert.equal(y.numbers.subarray(0, 1000), range(1000))
   }
 })
@@ -226,6 +247,7 @@ test('when no thread can be started main does the work alone, with one warning t
   }
   const { pool, y } = start(4)
   for (let job = 0; job < 3; job++) pool.run('add', [y.address, 1, 0], 100, 10)
+  pool.finish()
   assert.equal(y.numbers.subarray(0, 100), range(100).map((i) => 3 * i))
   assert.is(pool.threads, 1)
   assert.equal(warnings, ['vitgrad: a thread cannot be started (out of threads). Kernels go on with fewer threads; results stay the same.'])
@@ -243,6 +265,7 @@ test('when threads die at their start main does the work alone, with one warning
   for (const worker of workers) worker.ref()
   await Promise.all(workers.map((worker) => new Promise((resolve) => worker.once('exit', resolve))))
   pool.run('add', [y.address, 1, 0], 100, 10)
+  pool.finish()
   assert.equal(y.numbers.subarray(0, 100), range(100).map((i) => 2 * i))
   assert.is(pool.threads, 1)
   assert.equal(warnings, ['vitgrad: a thread has ended (no memory left). Kernels go on with fewer threads; results stay the same.'])
@@ -262,6 +285,7 @@ test('a closed pool works on main', () => {
   bench.pool.close()
   bench.y.numbers.fill(0)
   bench.pool.run('sign', [bench.y.address, 1], 100, 1)
+  bench.pool.finish()
   assert.ok(bench.y.numbers.subarray(0, 100).every((by) => by === 1))
   assert.equal(warnings, [])
 })

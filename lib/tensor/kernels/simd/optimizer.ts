@@ -174,6 +174,7 @@ function update(runtime: Runtime, kernel: string, shared: readonly number[], par
   if (rows === 0) return
   const tableBytes = aligned(4 * CELLS * rows)
   runtime.withScratch(tableBytes + strided, (address) => {
+    runtime.finish()
     const cells = new Int32Array(runtime.heap.memory.buffer, address, CELLS * rows)
     const numbers = new Float32Array(runtime.heap.memory.buffer, address, CELLS * rows)
     let at = 0

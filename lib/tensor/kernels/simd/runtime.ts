@@ -15,10 +15,13 @@ export interface Runtime {
   /** How many threads share the work, the main one included. */
   readonly threads: number
   /**
-   * Runs the kernel over units 0 ... count − 1, cut into chunks of `grain` units that the threads take one after the other, and
-   * returns when all are done. The cut depends on the sizes alone, never on the number of threads.
+   * Has the kernel done over units 0 ... count − 1, cut into chunks of `grain` units that the threads take one after the other, after
+   * everything asked for before. The cut depends on the sizes alone, never on the number of threads. It may return before it is done:
+   * what looks at the heap otherwise than by kernels calls `finish` first.
    */
   run(kernel: string, args: readonly number[], count: number, grain: number, options?: JobOptions): void
+  /** Returns when everything asked for has been done. */
+  finish(): void
   /** Lends `bytes` of memory while `use` runs. */
   withScratch<T>(bytes: number, use: (address: number) => T): T
 }
@@ -38,10 +41,13 @@ export function createRuntime(heap: Heap, instance: WebAssembly.Instance, pool: 
       return this.pool?.threads ?? 1
     },
     run(name, args, count, grain, options) {
+      if (this.pool) return this.pool.run(name, args, count, grain, options)
       let fn = cache.get(name)
       if (!fn) cache.set(name, (fn = kernel(name)))
-      if (count <= grain || !this.pool) for (let begin = 0; begin < count; begin += grain) fn(...args, begin, Math.min(begin + grain, count), 0)
-      else this.pool.run(name, args, count, grain, options)
+      for (let begin = 0; begin < count; begin += grain) fn(...args, begin, Math.min(begin + grain, count), 0)
+    },
+    finish() {
+      this.pool?.finish()
     },
     withScratch(bytes, use) {
       const address = heap.allocate(bytes, { beyondLimit: true })

@@ -44,6 +44,7 @@ export function createSimdEngine(heap: Heap, target: Target, threads: number): S
   const runtime = createRuntime(heap, instance, null)
   const startPool = (wanted: number): Pool | null => createPool({ heap, module: compiled, threads: wanted })
   runtime.pool = startPool(threads)
+  heap.finish = () => runtime.finish()
 
   /** Binds a kernel of a family to the runtime. */
   const on = <A extends readonly unknown[]>(kernel: (...args: [typeof runtime, ...A]) => void) => (...args: A): void => kernel(runtime, ...args)

@@ -18,7 +18,11 @@ export function staged(kernels: Kernels, elsewhere: Kernels, heap: Heap): Kernel
     const kernel = kernels[name] as AnyKernel
     const outputs = OUTPUTS[name] ?? 1
     return (...args) => {
-      if (args.every(isReady)) return kernel(...args)
+      if (args.every(isReady)) {
+        kernel(...args)
+        if (args.some(isLent)) heap.finish()
+        return
+      }
       if (MOVES.has(name) && args.every((arg) => !(arg instanceof NDArray) || (arg.pointer === 0 && arg.isContiguous))) return (elsewhere[name] as AnyKernel)(...args)
       const stage = new Stage(heap)
       try {
@@ -37,6 +41,12 @@ export function staged(kernels: Kernels, elsewhere: Kernels, heap: Heap): Kernel
 function isReady(arg: unknown): boolean {
   if (arg instanceof NDArray) return arg.pointer !== 0
   return !Array.isArray(arg) || arg.every((step: object) => Object.values(step).every((value) => !(value instanceof NDArray) || value.pointer !== 0))
+}
+
+/** Whether the user may look at the numbers of an argument at any time. */
+function isLent(arg: unknown): boolean {
+  if (arg instanceof NDArray) return arg.storage.loans > 0
+  return Array.isArray(arg) && arg.some((step: object) => Object.values(step).some((value) => value instanceof NDArray && value.storage.loans > 0))
 }
 
 /** The blocks lent to one call. */
@@ -61,6 +71,7 @@ class Stage {
     if (address === 0) throw new RangeError(`no memory for ${bytes} bytes that a kernel works on: WebAssembly memory ends at 4 GiB`)
     this.#blocks.push({ address, bytes })
     const data = this.#heap.view(address, reach[1] - reach[0])
+    this.#heap.finish()
     data.set(array.storage.data.subarray(reach[0], reach[1]))
     const there = new NDArray(new Storage(data, address), array.shape, array.strides, array.offset - reach[0], array.dtype)
     if (written) this.#back.push({ from: there, to: array })
@@ -73,6 +84,7 @@ class Stage {
   }
 
   carryBack(): void {
+    this.#heap.finish()
     for (const { from, to } of this.#back) to.storage.data.set(from.storage.data, to.offset - from.offset)
   }
 
