@@ -1,11 +1,10 @@
 /** Tensor: an array of numbers that remembers how it was computed. Its methods only delegate to operations. */
 import { GraphError, IndexError, ShapeError, ValueError } from '../tensor/errors.ts'
 import { formatTensor } from '../tensor/format.ts'
-import { kernels } from '../tensor/kernels/active.ts'
 import { NDArray, type DType } from '../tensor/ndarray.ts'
 import { defaultGenerator, type Generator } from '../tensor/random.ts'
 import { broadcastShapes, normalizeDim, normalizeDims, showShape, type Shape } from '../tensor/shape.ts'
-import { allocatingIn, evict, lend, Region, succeed, type Storage } from '../tensor/storage.ts'
+import { allocatingIn, evict, lend, Region, takeBack, type Storage } from '../tensor/storage.ts'
 import * as engine from './engine.ts'
 import { enableGrad, isGradEnabled } from './grad-mode.ts'
 import type { Hook, Node } from './graph.ts'
@@ -216,11 +215,10 @@ export class Tensor {
     return removable(gradFn.hooks, { output: this.outputIndex, hook })
   }
 
-  /** A new gradient with the numbers of `array`. It takes the place of the last one, which zeroGrad() has given up. */
-  newGrad(array: NDArray): Tensor {
-    const storage = this.#gradStorage && succeed(this.#gradStorage)
-    const grad = storage ? new NDArray(storage, this.shape) : allocatingIn(new Region('grad'), () => NDArray.empty(this.shape))
-    kernels().copy(grad, array)
+  /** A new gradient with the numbers of `array`, in the same memory where nobody else has it. The memory of the last one, which zeroGrad() has given up, is free. */
+  newGrad(array: NDArray, isAlone: boolean): Tensor {
+    if (this.#gradStorage) takeBack([this.#gradStorage])
+    const grad = isAlone ? array : allocatingIn(new Region('grad'), () => array.copy())
     this.#gradStorage = grad.storage
     return new Tensor(grad)
   }

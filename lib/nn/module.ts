@@ -4,13 +4,13 @@
  * Submodules, parameters and buffers are plain properties, found by walking the module in the order of their definition.
  * A module is callable: `layer(x)` runs its hooks and `forward`.
  */
-import { isGradEnabled, noGrad } from '../autograd/grad-mode.ts'
+import { noGrad } from '../autograd/grad-mode.ts'
 import { Tensor } from '../autograd/tensor.ts'
 import { Callable } from '../tensor/callable.ts'
 import { StateDictError, ValueError } from '../tensor/errors.ts'
 import { sameShape, showShape } from '../tensor/shape.ts'
 import { Parameter } from './parameter.ts'
-import { withTemporaries } from './temporaries.ts'
+import { asUser, withTemporaries } from './temporaries.ts'
 
 /** PyTorch's keys with their tensors: 'blocks.0.norm1.weight'. */
 export type StateDict = Record<string, Tensor>
@@ -204,13 +204,13 @@ export abstract class Module<Args extends unknown[] = [x: Tensor], Result = Tens
 
   /** What a call does: hooks and forward. */
   protected override run(args: Args): Result {
-    return isGradEnabled() ? this.#call(args) : withTemporaries(this, () => this.#call(args))
+    return withTemporaries(this, args, () => this.#call(args))
   }
   #call(args: Args): Result {
     let given = args
-    for (const hook of this.#preHooks) given = hook(this, given) ?? given
+    for (const hook of this.#preHooks) given = asUser([given], () => hook(this, given)) ?? given
     let output = this.forward(...given)
-    for (const hook of this.#hooks) output = hook(this, given, output) ?? output
+    for (const hook of this.#hooks) output = asUser([given, output], () => hook(this, given, output)) ?? output
     return output
   }
 
