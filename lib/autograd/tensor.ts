@@ -3,6 +3,7 @@ import { GraphError, IndexError, ShapeError, ValueError } from '../tensor/errors
 import { formatTensor } from '../tensor/format.ts'
 import { kernels } from '../tensor/kernels/active.ts'
 import { NDArray, type DType } from '../tensor/ndarray.ts'
+import { optionsOf } from '../tensor/options.ts'
 import { defaultGenerator, type Generator } from '../tensor/random.ts'
 import { broadcastShapes, normalizeDim, normalizeDims, showShape, type Shape } from '../tensor/shape.ts'
 import { allocatingIn, evict, Region, succeed, type Storage } from '../tensor/storage.ts'
@@ -387,7 +388,9 @@ export class Tensor {
     return relu([this])
   }
   /** Gaussian error linear unit; `{ approximate: 'tanh' }` for its approximation. */
-  gelu({ approximate = 'none' }: Partial<GeluOptions> = {}): Tensor {
+  gelu(given: Partial<GeluOptions> = {}): Tensor {
+    const { approximate = 'none' } = optionsOf('gelu', given)
+    if (approximate !== 'none' && approximate !== 'tanh') throw new ValueError('gelu', `${String(approximate)} is no way to approximate it`, "give 'none' or 'tanh'")
     return gelu([this], { approximate })
   }
   /** x · sigmoid(x) */
