@@ -1,7 +1,7 @@
 /** Trading time for memory: not keeping what a part of a model computes, but computing it again for its gradient. */
 import { GraphError } from '../tensor/errors.ts'
 import { defaultGenerator } from '../tensor/random.ts'
-import { evict } from '../tensor/storage.ts'
+import { evict, hiding, reclaimingHidden } from '../tensor/storage.ts'
 import { backward, isAccumulating } from './engine.ts'
 import { enableGrad, isGradEnabled, noGrad } from './grad-mode.ts'
 import { Context } from './graph.ts'
@@ -25,8 +25,10 @@ export function checkpoint(fn: (...inputs: Tensor[]) => Tensor, ...inputs: Tenso
     defaultGenerator.setState(state)
     try {
       const again = inputs.map((input) => input.detach().requiresGrad_(input.requiresGrad))
-      const output = enableGrad(() => fn(...again))
-      if (output.requiresGrad) backward(output, outputGrad)
+      reclaimingHidden(() => {
+        const output = hiding(true, () => enableGrad(() => fn(...again)))
+        if (output.requiresGrad) backward(output, outputGrad)
+      })
       return again.map(({ grad }) => {
         if (grad) evict(grad.array.storage)
         return grad

@@ -2,7 +2,7 @@
 import { ShapeError, ValueError } from '../tensor/errors.ts'
 import { NDArray } from '../tensor/ndarray.ts'
 import { numelOf, sameShape, showShape } from '../tensor/shape.ts'
-import { constant, named } from './op.ts'
+import { checkTensors, constant, named } from './op.ts'
 import type { Tensor } from './tensor.ts'
 
 /** A tensor whose dimensions bear letters. */
@@ -13,21 +13,26 @@ interface Term {
 
 /**
  * einsum('bij,bjk->bik', a, b). Letters that are not on the right are summed over; without an arrow the letters that occur
- * once are kept, in alphabetical order. A letter twice in one operand takes the diagonal. Same as torch.einsum, without '...'.
+ * once are kept, in alphabetical order. A letter twice in one operand takes the diagonal. '...' stands for all dimensions without a
+ * letter, which broadcast; without an arrow they come first. Same as torch.einsum.
  */
 export function einsum(equation: string, ...operands: Tensor[]): Tensor {
   const refuse = (problem: string) => new ValueError('einsum', `'${equation}': ${problem}`, "write it like 'bij,bjk->bik', a letter for each dimension of each operand")
+  if (typeof equation !== 'string') throw refuse('it is no text')
+  checkTensors('einsum', operands)
   const [left, right, ...more] = equation.replaceAll(' ', '').split('->')
-  const groups = left.split(',')
-  const letters = [...left.replaceAll(',', '')]
-  const once = [...new Set(letters)].filter((letter) => letters.filter((other) => other === letter).length === 1)
-  const output = right ?? once.sort().join('')
+  const written = left.split(',')
   if (more.length > 0) throw refuse('it has more than one arrow')
-  if (groups.length !== operands.length) throw refuse(`there are ${groups.length} groups of letters for ${operands.length} operands`)
-  if (![...groups, output].every((group) => /^[a-zA-Z]*$/.test(group))) throw refuse('only letters can name dimensions')
+  if (written.length !== operands.length) throw refuse(`there are ${written.length} groups of letters for ${operands.length} operands`)
+  if (![...written, right ?? ''].every((group) => /^[a-zA-Z]*(\.\.\.)?[a-zA-Z]*$/.test(group))) throw refuse("only letters can name dimensions, and '...' once those without one")
+  const groups = written.map((group, i) => group.replace('...', unnamed(operands[i].ndim - group.length + 3)))
+  const letters = [...groups.join('')]
+  const rest = unnamed(Math.max(0, ...written.map((group, i) => (group.includes('...') ? operands[i].ndim - group.length + 3 : 0))))
+  const once = [...new Set(letters)].filter((letter) => !rest.includes(letter) && letters.filter((other) => other === letter).length === 1)
+  const output = right?.replace('...', rest) ?? rest + once.sort().join('')
   if (new Set(output).size !== output.length || [...output].some((letter) => !letters.includes(letter))) throw refuse('each letter on the right must stand there once, and on the left')
   groups.forEach((group, i) => {
-    if (group.length !== operands[i].ndim) throw refuse(`'${group}' names ${group.length} dimensions, operand ${i} has shape ${showShape(operands[i].shape)}`)
+    if (group.length !== operands[i].ndim) throw refuse(`'${written[i]}' names ${written[i].replace('...', '').length} dimensions, operand ${i} has shape ${showShape(operands[i].shape)}`)
   })
   const terms = sameSizes(equation, groups.map((group, i) => ({ letters: group, x: operands[i] }))).map(diagonal)
   const wantedAfter = (i: number) => new Set([output, ...groups.slice(i + 1)].join(''))
@@ -35,6 +40,9 @@ export function einsum(equation: string, ...operands: Tensor[]): Tensor {
   if (terms.length === 1) return result
   return named(letters.every((letter) => output.includes(letter)) ? 'MulBackward0' : 'ViewBackward0', result)
 }
+
+/** What the `count` dimensions behind '...' are called: they are matched from the last. */
+const unnamed = (count: number) => Array.from({ length: Math.max(0, count) }, (_, i) => String.fromCharCode(0xe000 + count - i)).join('')
 
 /** Stretches sizes of 1 to what the same letter has elsewhere. */
 function sameSizes(equation: string, terms: readonly Term[]): Term[] {

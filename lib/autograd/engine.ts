@@ -31,6 +31,8 @@ export interface GradOptions extends BackwardOptions {
 class Arrivals {
   readonly #nodes = new Map<Node, (Tensor | null)[]>()
   readonly #leaves = new Map<Tensor, Tensor>()
+  /** How many nodes may still send a gradient to a leaf, counted by edges. */
+  readonly #senders = new Map<Tensor, number>()
   /** How many arrived gradients lie in a storage that was made in this pass. */
   readonly #uses = new Map<Storage, number>()
 
@@ -95,8 +97,32 @@ class Arrivals {
     for (const node of [...this.#nodes.keys()]) yield [node, this.take(node) ?? []]
   }
 
+  /** These nodes will be asked for gradients. */
+  expect(nodes: readonly Node[]): void {
+    for (const { edges } of nodes) for (const edge of edges) if (edge && 'leaf' in edge) this.#senders.set(edge.leaf, (this.#senders.get(edge.leaf) ?? 0) + 1)
+  }
+  /** The leaves whose gradient is complete now that `node` has been asked, with it. */
+  *completedBy(node: Node): Iterable<[Tensor, Tensor]> {
+    for (const edge of node.edges) {
+      if (!edge || !('leaf' in edge)) continue
+      const left = (this.#senders.get(edge.leaf) ?? 0) - 1
+      this.#senders.set(edge.leaf, left)
+      const sum = left === 0 && this.#leaves.get(edge.leaf)
+      if (sum) yield this.#takeLeaf(edge.leaf, sum)
+    }
+  }
+  /** The leaves that no node has completed. */
   *leaves(): Iterable<[Tensor, Tensor]> {
-    for (const [leaf, sum] of this.#leaves) yield [leaf, leaf.leafHooks.reduce((grad, hook) => runHook(hook, kept(grad)), sum)]
+    for (const [leaf, sum] of this.#leaves) yield this.#takeLeaf(leaf, sum)
+  }
+  #takeLeaf(leaf: Tensor, sum: Tensor): [Tensor, Tensor] {
+    this.#leaves.delete(leaf)
+    return [leaf, leaf.leafHooks.reduce((grad, hook) => runHook(hook, kept(grad)), sum)]
+  }
+
+  /** Whether a gradient has its memory for itself; then that belongs to the receiver from now on. */
+  give({ array: { storage, numel, isContiguous } }: Tensor): boolean {
+    return storage.isTransient && isContiguous && 4 * numel === storage.bytes && this.#uses.get(storage) === 1 && this.#uses.delete(storage)
   }
 }
 
@@ -138,6 +164,11 @@ let accumulating = false
 /** A backward rule may call grad() itself. */
 let depth = 0
 
+/** Whether backward() or grad() is running. */
+export function isPassing(): boolean {
+  return depth > 0
+}
+
 /** Whether gradients are on their way to the `grad` of leaves, by backward(), and not to the result of grad(). */
 export function isAccumulating(): boolean {
   return accumulating
@@ -158,54 +189,70 @@ function pass(accumulates: boolean, { createGraph = false }: BackwardOptions, ru
   }
 }
 
-/** Sends gradients through `nodes`, latest first. `arrived` sees the complete gradients of each node's outputs. */
-function propagate(nodes: readonly Node[], arrivals: Arrivals, { createGraph = false, retainGraph = createGraph }: BackwardOptions, arrived?: (node: Node, grads: readonly (Tensor | null)[]) => void): void {
+/** What a pass does with gradients that are complete: those of a node's outputs, and of a leaf. */
+interface Receiver {
+  node?(node: Node, grads: readonly (Tensor | null)[]): void
+  leaf(leaf: Tensor, grad: Tensor): void
+}
+
+/** Sends gradients through `nodes`, latest first. */
+function propagate(nodes: readonly Node[], arrivals: Arrivals, receiver: Receiver, { createGraph = false, retainGraph = createGraph }: BackwardOptions): void {
+  const receiveLeaves = (leaves: Iterable<[Tensor, Tensor]>) => {
+    for (const [leaf, grad] of leaves) {
+      receiver.leaf(leaf, grad)
+      arrivals.drop(grad)
+    }
+  }
+  arrivals.expect(nodes)
   for (const node of nodes) {
     const grads = arrivals.take(node)
-    if (!grads) continue
-    for (const { output, tensor } of node.retained) {
-      const grad = grads[output]
-      if (grad) accumulate(tensor, grad)
+    if (grads) {
+      for (const { output, tensor } of node.retained) {
+        const grad = grads[output]
+        if (grad) accumulate(tensor, grad, arrivals)
+      }
+      receiver.node?.(node, grads)
+      const inputGrads = arrivals.compute(() => node.backward(grads))
+      checkAnomaly(node, inputGrads)
+      if (!retainGraph) node.release()
+      inputGrads.forEach((grad, i) => {
+        const edge = node.edges[i]
+        if (edge && grad) arrivals.add(edge, grad)
+        else arrivals.drop(grad)
+      })
+      grads.forEach((grad) => arrivals.drop(grad))
     }
-    arrived?.(node, grads)
-    const inputGrads = arrivals.compute(() => node.backward(grads))
-    checkAnomaly(node, inputGrads)
-    if (!retainGraph) node.release()
-    inputGrads.forEach((grad, i) => {
-      const edge = node.edges[i]
-      if (edge && grad) arrivals.add(edge, grad)
-      else arrivals.drop(grad)
-    })
+    receiveLeaves(arrivals.completedBy(node))
+  }
+  for (const [node, grads] of arrivals.rest()) {
+    receiver.node?.(node, grads)
     grads.forEach((grad) => arrivals.drop(grad))
   }
+  receiveLeaves(arrivals.leaves())
 }
 
 /** tensor.grad += grad. A gradient that is recorded makes a new sum; else the sum is made in place, as in PyTorch. */
-function accumulate(tensor: Tensor, grad: Tensor): void {
-  if (tensor.grad && !sameShape(tensor.grad.shape, tensor.shape))
-    throw new GraphError('backward', `the grad of a tensor of shape ${showShape(tensor.shape)} has been set to a tensor of shape ${showShape(tensor.grad.shape)}`, 'set it to null or to a tensor of the same shape')
-  if (!tensor.grad) tensor.grad = grad.requiresGrad ? grad.clone() : tensor.newGrad(grad.array)
-  else if (isGradEnabled() || tensor.grad.requiresGrad || !tensor.grad.isContiguous()) tensor.grad = tensor.grad.add(grad)
+function accumulate(tensor: Tensor, grad: Tensor, arrivals: Arrivals): void {
+  const before = tensor.grad
+  if (before && !sameShape(before.shape, tensor.shape))
+    throw new GraphError('backward', `the grad of a tensor of shape ${showShape(tensor.shape)} has been set to a tensor of shape ${showShape(before.shape)}`, 'set it to null or to a tensor of the same shape')
+  if (!before) tensor.grad = grad.requiresGrad ? grad.clone() : tensor.newGrad(grad.array, arrivals.give(grad))
+  else if (isGradEnabled() || before.requiresGrad || !before.isContiguous()) tensor.grad = before.add(grad)
   else {
-    const sum = tensor.grad.array
-    kernels().copy(sum, tensor.grad.add(grad).array)
-    sum.storage.version++
+    const [sum] = arrivals.compute(() => [before.add(grad)])
+    kernels().copy(before.array, sum.array)
+    before.array.storage.version++
+    arrivals.drop(sum)
   }
 }
 
-/** Adds the gradients of `root` to the `grad` of every leaf that it was computed from. */
+/** Adds the gradients of `root` to the `grad` of every leaf that it was computed from, each as soon as it is complete. */
 export function backward(root: Tensor, gradient?: Tensor | null, options: BackwardOptions = {}): void {
   const arrivals = new Arrivals()
   const first = initialGradient('backward', root, gradient)
   const start = edgeOf(root)
   if (start) arrivals.add(start, first)
-  pass(true, options, () => {
-    propagate(nodesBehind([root]), arrivals, options)
-    for (const [leaf, grad] of arrivals.leaves()) {
-      accumulate(leaf, grad)
-      arrivals.drop(grad)
-    }
-  })
+  pass(true, options, () => propagate(nodesBehind([root]), arrivals, { leaf: (leaf, grad) => accumulate(leaf, grad, arrivals) }, options))
 }
 
 /**
@@ -237,11 +284,7 @@ export function grad(outputs: Tensor | readonly Tensor[], inputs: Tensor | reado
       const grad = grads['leaf' in target ? 0 : target.output]
       found[i] = grad && kept(grad)
     })
-  pass(false, options, () => {
-    propagate(nodesLeadingTo(targets, nodesBehind(roots)), arrivals, options, collect)
-    for (const [node, grads] of arrivals.rest()) collect(node, grads)
-    for (const [leaf, sum] of arrivals.leaves()) collect(leaf, [sum])
-  })
+  pass(false, options, () => propagate(nodesLeadingTo(targets, nodesBehind(roots)), arrivals, { node: collect, leaf: (leaf, sum) => collect(leaf, [sum]) }, options))
   found.forEach((sum, i) => {
     if (!sum && !options.allowUnused)
       throw new GraphError('grad', `the outputs do not depend on input ${i} of shape ${showShape(wanted[i].shape)}`, 'pass { allowUnused: true } to get null for it')
@@ -260,15 +303,17 @@ function nodesLeadingTo(targets: readonly Exclude<Edge, null>[], nodes: readonly
 
 /**
  * The second derivative of a fused backward operation: gradients of `formula(...inputs)`, the same computation composed of
- * plain operations, with respect to the inputs. `grads` are those of its results; null where none arrived.
+ * plain operations, with respect to the inputs. `grads` are those of its results; null where none arrived. An input may have been
+ * computed from another one: each goes in as a view, so that no gradient passes through what lies behind it.
  */
 export function gradThrough(formula: (...inputs: Tensor[]) => Tensor[], inputs: readonly Tensor[], grads: readonly (Tensor | null)[]): (Tensor | null)[] {
   const createGraph = isGradEnabled()
   return enableGrad(() => {
-    const results = formula(...inputs)
+    const entries = inputs.map((input) => input.view(input.shape))
+    const results = formula(...entries)
     const used = results.flatMap((result, i) => (grads[i] && result.requiresGrad ? [i] : []))
-    const wanted = inputs.filter((input) => input.requiresGrad)
+    const wanted = entries.filter((entry) => entry.requiresGrad)
     const found = used.length === 0 || wanted.length === 0 ? [] : grad(used.map((i) => results[i]), wanted, { gradOutputs: used.map((i) => grads[i]), createGraph, allowUnused: true })
-    return inputs.map((input) => (input.requiresGrad ? found[wanted.indexOf(input)] ?? null : null))
+    return entries.map((entry) => (entry.requiresGrad ? found[wanted.indexOf(entry)] ?? null : null))
   })
 }

@@ -1,5 +1,7 @@
 /** Functions of several tensors that are no method of one of them. */
 import { broadcastShapes } from '../tensor/shape.ts'
+import { checkTensors } from './op.ts'
+import { matmulAny } from './ops/matmul.ts'
 import { choosing } from './ops/where.ts'
 import { toTensor, type Tensor, type Operand } from './tensor.ts'
 
@@ -10,15 +12,16 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
   return choosing(condition, a, b)
 }
 
-export const maximum = (a: Tensor, b: Operand): Tensor => a.maximum(b)
-export const minimum = (a: Tensor, b: Operand): Tensor => a.minimum(b)
-export const matmul = (a: Tensor, b: Tensor): Tensor => a.matmul(b)
-export const bmm = (a: Tensor, b: Tensor): Tensor => a.bmm(b)
-export const pow = (base: Operand, exponent: Operand): Tensor => toTensor(base).pow(exponent)
-export const equal = (a: Tensor, b: Tensor): boolean => a.equal(b)
+export const maximum = (a: Operand, b: Operand): Tensor => toTensor('maximum', a).maximum(b)
+export const minimum = (a: Operand, b: Operand): Tensor => toTensor('minimum', a).minimum(b)
+export const matmul = (a: Tensor, b: Tensor): Tensor => matmulAny('matmul', a, b)
+export const bmm = (a: Tensor, b: Tensor): Tensor => matmulAny('bmm', a, b)
+export const pow = (base: Operand, exponent: Operand): Tensor => toTensor('pow', base).pow(exponent)
+export const equal = (a: Tensor, b: Tensor): boolean => toTensor('equal', a).equal(b)
 
 /** Whether all numbers agree: |a − b| ≤ atol + rtol · |b|, with broadcasting. Same as torch.allclose. */
 export function allclose(a: Tensor, b: Tensor, { rtol = 1e-5, atol = 1e-8, equalNan = false }: { rtol?: number; atol?: number; equalNan?: boolean } = {}): boolean {
+  checkTensors('allclose', [a, b])
   const shape = broadcastShapes('allclose', a.shape, b.shape)
   const [x, y] = [a.expand(shape).data, b.expand(shape).data]
   const close = (p: number, q: number) => p === q || (Number.isFinite(p - q) && Math.abs(p - q) <= atol + rtol * Math.abs(q))

@@ -16,6 +16,8 @@ type TensorFor<R> = R extends NDArray ? Tensor : Tensor[]
 type GradientFor<R> = R extends NDArray ? Tensor : readonly (Tensor | null)[]
 
 export interface OpRule<I extends Arrays, R extends NDArray | NDArray[], O> {
+  /** Whether null may stand for inputs that have been left out. */
+  readonly optional?: boolean
   /** Numbers in, numbers out. `ctx.save` keeps what the backward rule needs. */
   forward(ctx: Context, inputs: I, options: O): R
   /** Gradients of the inputs, written with tensor operations so that it can be differentiated again; null where there is none. */
@@ -48,10 +50,18 @@ export function scalar(value: number): Tensor {
   return constant(NDArray.full([], value))
 }
 
-/** Throws unless every input is a tensor, or null where it has been left out. */
-export function checkTensors(operation: string, inputs: readonly (Tensor | null)[]): void {
-  for (const input of inputs)
-    if (input !== null && !(input?.array instanceof NDArray)) throw new ValueError(operation, `${String(input)} is no tensor`, 'make a tensor() of it')
+const isTensor = (value: unknown): value is Tensor => typeof value === 'object' && value !== null && 'array' in value && value.array instanceof NDArray
+
+/** Throws unless every input is a tensor. */
+export function checkTensors(operation: string, inputs: readonly unknown[]): void {
+  for (const input of inputs) if (!isTensor(input)) throw new ValueError(operation, `${describe(input)} is no tensor`, 'make a tensor() of it')
+}
+
+/** A value that is no tensor, in a few words. */
+function describe(value: unknown): string {
+  if (typeof value === 'function') return 'a function'
+  if (Array.isArray(value)) return 'a list'
+  return typeof value === 'object' && value !== null ? 'an object' : String(value)
 }
 
 /** 'relu_backward' -> 'ReluBackwardBackward0', as PyTorch names its graph nodes. */
@@ -69,7 +79,7 @@ export function defineOp<const I extends Arrays, R extends NDArray | NDArray[], 
   opNames.push(name)
   const nodeName = nodeNameOf(name)
   const op = (inputs: readonly (Tensor | null)[], options: O): Tensor | Tensor[] => {
-    checkTensors(name, inputs)
+    checkTensors(name, rule.optional ? inputs.filter((input) => input !== null) : inputs)
     const recording = isGradEnabled()
     const needs = inputs.map((input) => recording && input !== null && input.requiresGrad)
     const context = new Context(name, needs, inputs.map((input) => input?.shape ?? []))

@@ -1,17 +1,17 @@
 /** Tensor: an array of numbers that remembers how it was computed. Its methods only delegate to operations. */
 import { GraphError, IndexError, ShapeError, ValueError } from '../tensor/errors.ts'
 import { formatTensor } from '../tensor/format.ts'
-import { kernels } from '../tensor/kernels/active.ts'
 import { NDArray, type DType } from '../tensor/ndarray.ts'
+import { optionsOf } from '../tensor/options.ts'
 import { defaultGenerator, type Generator } from '../tensor/random.ts'
 import { broadcastShapes, normalizeDim, normalizeDims, showShape, type Shape } from '../tensor/shape.ts'
-import { allocatingIn, evict, lend, Region, succeed, type Storage } from '../tensor/storage.ts'
+import { allocatingIn, evict, lend, Region, takeBack, type Storage } from '../tensor/storage.ts'
 import * as engine from './engine.ts'
 import { enableGrad, isGradEnabled } from './grad-mode.ts'
 import type { Hook, Node } from './graph.ts'
 import { changeInPlace, overwritten } from './in-place.ts'
 import { at, nonzero, type Index } from './index-expression.ts'
-import { constant, named, scalar, setTensorFactory } from './op.ts'
+import { checkTensors, constant, named, scalar, setTensorFactory } from './op.ts'
 import { clamp, gelu, relu, sigmoid, tanh, type GeluOptions } from './ops/activations.ts'
 import { add, compare, div, isNaN, maximum, minimum, mul, pow, sub } from './ops/arithmetic.ts'
 import { checkedIndex, gather, scatterAdd, take } from './ops/indexing.ts'
@@ -216,11 +216,10 @@ export class Tensor {
     return removable(gradFn.hooks, { output: this.outputIndex, hook })
   }
 
-  /** A new gradient with the numbers of `array`. It takes the place of the last one, which zeroGrad() has given up. */
-  newGrad(array: NDArray): Tensor {
-    const storage = this.#gradStorage && succeed(this.#gradStorage)
-    const grad = storage ? new NDArray(storage, this.shape) : allocatingIn(new Region('grad'), () => NDArray.empty(this.shape))
-    kernels().copy(grad, array)
+  /** A new gradient with the numbers of `array`, in the same memory where nobody else has it. The memory of the last one, which zeroGrad() has given up, is free. */
+  newGrad(array: NDArray, isAlone: boolean): Tensor {
+    if (this.#gradStorage) takeBack([this.#gradStorage])
+    const grad = isAlone ? array : allocatingIn(new Region('grad'), () => array.copy())
     this.#gradStorage = grad.storage
     return new Tensor(grad)
   }
@@ -276,46 +275,46 @@ export class Tensor {
   // ---- arithmetic and comparison, with broadcasting
 
   add(other: Operand): Tensor {
-    return add([this, toTensor(other)])
+    return add([this, toTensor('add', other)])
   }
   sub(other: Operand): Tensor {
-    return sub([this, toTensor(other)])
+    return sub([this, toTensor('sub', other)])
   }
   mul(other: Operand): Tensor {
-    return mul([this, toTensor(other)])
+    return mul([this, toTensor('mul', other)])
   }
   div(other: Operand): Tensor {
-    return div([this, toTensor(other)])
+    return div([this, toTensor('div', other)])
   }
   pow(exponent: Operand): Tensor {
-    return named(typeof exponent === 'number' ? 'PowBackward0' : 'PowBackward1', pow([this, toTensor(exponent)]))
+    return named(typeof exponent === 'number' ? 'PowBackward0' : 'PowBackward1', pow([this, toTensor('pow', exponent)]))
   }
   maximum(other: Operand): Tensor {
-    return maximum([this, toTensor(other)])
+    return maximum([this, toTensor('maximum', other)])
   }
   minimum(other: Operand): Tensor {
-    return minimum([this, toTensor(other)])
+    return minimum([this, toTensor('minimum', other)])
   }
   neg(): Tensor {
     return pointwise.neg([this])
   }
   gt(other: Operand): Tensor {
-    return compare('gt', this, toTensor(other))
+    return compare('gt', this, toTensor('gt', other))
   }
   ge(other: Operand): Tensor {
-    return compare('ge', this, toTensor(other))
+    return compare('ge', this, toTensor('ge', other))
   }
   lt(other: Operand): Tensor {
-    return compare('lt', this, toTensor(other))
+    return compare('lt', this, toTensor('lt', other))
   }
   le(other: Operand): Tensor {
-    return compare('le', this, toTensor(other))
+    return compare('le', this, toTensor('le', other))
   }
   eq(other: Operand): Tensor {
-    return compare('eq', this, toTensor(other))
+    return compare('eq', this, toTensor('eq', other))
   }
   ne(other: Operand): Tensor {
-    return compare('ne', this, toTensor(other))
+    return compare('ne', this, toTensor('ne', other))
   }
   /** A mask turned around. */
   logicalNot(): Tensor {
@@ -327,6 +326,7 @@ export class Tensor {
   }
   /** Whether shapes and all numbers are the same. Same as torch.equal. */
   equal(other: Tensor): boolean {
+    checkTensors('equal', [other])
     return showShape(this.shape) === showShape(other.shape) && this.ne(other).array.values().every((differs) => differs === 0)
   }
 
@@ -385,7 +385,9 @@ export class Tensor {
     return relu([this])
   }
   /** Gaussian error linear unit; `{ approximate: 'tanh' }` for its approximation. */
-  gelu({ approximate = 'none' }: Partial<GeluOptions> = {}): Tensor {
+  gelu(given: Partial<GeluOptions> = {}): Tensor {
+    const { approximate = 'none' } = optionsOf('gelu', given)
+    if (approximate !== 'none' && approximate !== 'tanh') throw new ValueError('gelu', `${String(approximate)} is no way to approximate it`, "give 'none' or 'tanh'")
     return gelu([this], { approximate })
   }
   /** x · sigmoid(x) */
@@ -553,6 +555,7 @@ export class Tensor {
     return expand([this], listOf(shape))
   }
   expandAs(other: Tensor): Tensor {
+    checkTensors('expandAs', [other])
     return this.expand(other.shape)
   }
   /** Without dimensions of size 1: all of them, or the given ones. */
@@ -583,8 +586,8 @@ export class Tensor {
       const parts = total === 0 ? [0] : Array.from({ length: Math.ceil(total / size) }, (_, i) => Math.min(size, total - i * size))
       return this.split(parts, d).map((part) => named('SplitBackward0', part))
     }
-    if (size.some((part) => !Number.isInteger(part) || part < 0) || size.reduce((sum, part) => sum + part, 0) !== total)
-      throw new ValueError('split', `parts of sizes [${size.join(', ')}] do not add up to dimension ${d} of size ${total}`, 'give whole sizes whose sum is the size of the dimension')
+    if (!Array.isArray(size) || size.some((part) => !Number.isInteger(part) || part < 0) || size.reduce((sum, part) => sum + part, 0) !== total)
+      throw new ValueError('split', `parts of sizes [${[size].flat().join(', ')}] do not add up to dimension ${d} of size ${total}`, 'give whole sizes whose sum is the size of the dimension')
     return split([this], { sizes: size, dim: d }).map((part) => named('SplitWithSizesBackward0', part))
   }
   /** At most `chunks` parts of equal size along `dim`; the last may be smaller. */
@@ -627,6 +630,7 @@ export class Tensor {
     if (dims === undefined) return named('RollBackward0', this.reshape([-1]).roll(shifts, 0).reshape(this.shape))
     const along = typeof dims === 'number' ? [dims] : dims
     const by = typeof shifts === 'number' ? [shifts] : shifts
+    if (!Array.isArray(by) || !by.every(Number.isInteger)) throw new ValueError('roll', `${String(by)} does not say how far to move`, 'give a whole number, or one for each dimension')
     if (along.length !== by.length || along.length === 0) throw new ValueError('roll', `${by.length} shifts were given for ${along.length} dimensions`, 'give one for each')
     return along.reduce<Tensor>((x, dim, i) => {
       const size = x.shape[normalizeDim('roll', dim, x.ndim)]
@@ -655,6 +659,7 @@ export class Tensor {
   }
   /** out[i][j] = x[i][index[i][j]] for dim 1. Same as torch.gather. */
   gather(dim: number, index: Tensor): Tensor {
+    checkTensors('gather', [index])
     return gather([this, index], dim)
   }
   /** A copy with `source` added at the places that gather would read. Same as torch.scatter_add. */
@@ -663,6 +668,7 @@ export class Tensor {
   }
   /** The elements at `index` along `dim`. */
   indexSelect(dim: number, index: Tensor | readonly number[]): Tensor {
+    if (typeof index !== 'object' || index === null) throw new ValueError('indexSelect', `${String(index)} is no index`, 'give a vector or a list of whole numbers')
     const positions = index instanceof Tensor ? index : constant(NDArray.from(Float32Array.from(index), [index.length], 'int64'))
     const d = normalizeDim('indexSelect', dim, this.ndim)
     if (this.ndim === 0) throw new IndexError('indexSelect', 'a scalar has no elements to choose from', 'unsqueeze it first')
@@ -676,6 +682,7 @@ export class Tensor {
   }
   /** The elements where the mask is not 0, in row-major order, with broadcasting. */
   maskedSelect(mask: Tensor): Tensor {
+    checkTensors('maskedSelect', [mask])
     const shape = broadcastShapes('maskedSelect', this.shape, mask.shape)
     return named('MaskedSelectBackward0', this.expand(shape).reshape([-1]).at(...nonzero(mask.expand(shape).reshape([-1]))))
   }
@@ -703,10 +710,10 @@ export class Tensor {
   }
   fill_(value: Operand): this {
     if (value instanceof Tensor && value.ndim > 0) throw new ShapeError('fill_', `a value of shape ${showShape(value.shape)} is no single number`, 'use copy_() to take over a tensor')
-    return this.#inPlace('fill_', (old) => named(typeof value === 'number' ? 'FillBackward2' : 'FillBackward3', overwritten([old, toTensor(value)])))
+    return this.#inPlace('fill_', (old) => named(typeof value === 'number' ? 'FillBackward2' : 'FillBackward3', overwritten([old, toTensor('fill_', value)])))
   }
   zero_(): this {
-    return this.#inPlace('zero_', (old) => named('ZeroBackward0', overwritten([old, toTensor(0)])))
+    return this.#inPlace('zero_', (old) => named('ZeroBackward0', overwritten([old, scalar(0)])))
   }
   /** `value` where the mask is not 0. */
   maskedFill_(mask: Tensor, value: Operand): this {
@@ -747,8 +754,10 @@ export type NestedNumbers = number | NestedNumbers[]
 setTensorFactory((array) => new Tensor(array))
 
 /** A number as a scalar tensor, which broadcasts. */
-export function toTensor(value: Operand): Tensor {
-  return typeof value === 'number' ? scalar(value) : value
+export function toTensor(operation: string, value: Operand): Tensor {
+  if (typeof value === 'number') return scalar(value)
+  checkTensors(operation, [value])
+  return value
 }
 
 function isOptions<T extends object>(value: unknown): value is T {

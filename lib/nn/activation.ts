@@ -1,5 +1,6 @@
 /** Layers without parameters: activations, dropout, and changes of shape. */
 import type { Tensor } from '../autograd/tensor.ts'
+import { optionsOf } from '../tensor/options.ts'
 import { checkProbability } from './functional/dropout.ts'
 import * as F from './functional/functional.ts'
 import { Module } from './module.ts'
@@ -14,8 +15,9 @@ export class ReLU extends Module {
 /** Gaussian error linear unit (Hendrycks, Gimpel 2016). */
 export class GELU extends Module {
   readonly approximate: 'none' | 'tanh'
-  constructor({ approximate = 'none' }: { readonly approximate?: 'none' | 'tanh' } = {}) {
+  constructor(given: { readonly approximate?: 'none' | 'tanh' } = {}) {
     super()
+    const { approximate = 'none' } = optionsOf('GELU', given)
     this.approximate = approximate
   }
   forward(x: Tensor): Tensor {

@@ -3,6 +3,7 @@ import { noGrad } from '../autograd/grad-mode.ts'
 import { scalar } from '../autograd/op.ts'
 import { Tensor } from '../autograd/tensor.ts'
 import { ValueError } from '../tensor/errors.ts'
+import { optionsOf } from '../tensor/options.ts'
 
 export interface ClipOptions {
   /** The order of the norm: 2 (default), 1, ..., or Infinity for the largest number. */
@@ -14,7 +15,8 @@ export interface ClipOptions {
 const gradientsOf = (params: Tensor | Iterable<Tensor>) => (params instanceof Tensor ? [params] : [...params]).flatMap(({ grad }) => (grad ? [grad] : []))
 
 /** Scales all gradients together so that their norm, as of one vector, is at most maxNorm. Returns the norm before. Same as torch.nn.utils.clip_grad_norm_. */
-export function clipGradNorm_(params: Tensor | Iterable<Tensor>, maxNorm: number, { normType = 2, errorIfNonfinite = false }: ClipOptions = {}): Tensor {
+export function clipGradNorm_(params: Tensor | Iterable<Tensor>, maxNorm: number, given: ClipOptions = {}): Tensor {
+  const { normType = 2, errorIfNonfinite = false } = optionsOf('clipGradNorm_', given)
   if (!(maxNorm >= 0)) throw new ValueError('clipGradNorm_', `maxNorm = ${maxNorm} is not a number of at least 0`, 'give the largest norm that is allowed')
   if (!(normType > 0)) throw new ValueError('clipGradNorm_', `normType = ${normType} is not above 0`, 'give the order of the norm, such as 2')
   return noGrad(() => {

@@ -20,10 +20,10 @@ export class Sequential extends Module {
     return this
   }
   override get length(): number {
-    return members(this).length
+    return [...this.ownModules()].length
   }
   *[Symbol.iterator](): Generator<Layer> {
-    for (const member of members(this)) if (isLayer(member)) yield member
+    for (const [, member] of this.ownModules()) if (isLayer(member)) yield member
   }
   forward(x: Tensor): Tensor {
     let y = x
@@ -31,9 +31,6 @@ export class Sequential extends Module {
     return y
   }
 }
-
-/** The modules in a container; one that stands there twice is listed twice, unlike among its children(). */
-const members = (container: AnyModule) => Object.values(container).filter((value: unknown) => value instanceof AnyModule)
 
 /** Every module that can be called is a function. */
 const isLayer = (module: AnyModule): module is Layer => typeof module === 'function'
@@ -51,7 +48,7 @@ export class ModuleList<M extends AnyModule = Module> extends AnyModule {
     return this
   }
   get length(): number {
-    return members(this).length
+    return [...this.ownModules()].length
   }
   *[Symbol.iterator](): Generator<M> {
     for (let i = 0; i < this.length; i++) yield this[i]

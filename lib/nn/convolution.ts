@@ -2,6 +2,7 @@
 import { zeros } from '../autograd/creation.ts'
 import type { Tensor } from '../autograd/tensor.ts'
 import { ValueError } from '../tensor/errors.ts'
+import { optionsOf } from '../tensor/options.ts'
 import { pair, type Pair } from '../tensor/windows.ts'
 import * as F from './functional/functional.ts'
 import { calculateFanInAndFanOut, kaimingUniform_, uniform_ } from './init.ts'
@@ -22,8 +23,9 @@ export class Conv2d extends Module {
   readonly weight: Parameter
   readonly bias: Parameter | null
 
-  constructor(inChannels: number, outChannels: number, kernelSize: Pair, { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true }: F.ConvOptions & { readonly bias?: boolean } = {}) {
+  constructor(inChannels: number, outChannels: number, kernelSize: Pair, given: F.ConvOptions & { readonly bias?: boolean } = {}) {
     super()
+    const { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true } = optionsOf('Conv2d', given)
     checkSize('Conv2d', 'inChannels', inChannels)
     checkSize('Conv2d', 'outChannels', outChannels)
     checkSize('Conv2d', 'groups', groups)

@@ -4,6 +4,7 @@ import { choosing } from '../autograd/ops/where.ts'
 import type { Tensor } from '../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../tensor/errors.ts'
 import { NDArray } from '../tensor/ndarray.ts'
+import { optionsOf } from '../tensor/options.ts'
 import { showShape } from '../tensor/shape.ts'
 import { Dropout } from './activation.ts'
 import { attendHeads } from './functional/attention.ts'
@@ -70,8 +71,9 @@ export class MultiHeadAttention extends Module<AttentionArgs> {
   readonly W_v: Linear
   readonly W_o: Linear
 
-  constructor(numHiddens: number, numHeads: number, dropout: number, { bias = false }: { readonly bias?: boolean } = {}) {
+  constructor(numHiddens: number, numHeads: number, dropout: number, given: { readonly bias?: boolean } = {}) {
     super()
+    const { bias = false } = optionsOf('MultiHeadAttention', given)
     checkSize('MultiHeadAttention', 'numHiddens', numHiddens)
     checkSize('MultiHeadAttention', 'numHeads', numHeads)
     if (numHiddens % numHeads !== 0) throw new ValueError('MultiHeadAttention', `${numHeads} heads do not divide ${numHiddens} hidden units`, 'choose a number of heads that divides them')

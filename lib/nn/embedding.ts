@@ -3,6 +3,7 @@ import { zeros } from '../autograd/creation.ts'
 import { noGrad } from '../autograd/grad-mode.ts'
 import type { Tensor } from '../autograd/tensor.ts'
 import { IndexError } from '../tensor/errors.ts'
+import { optionsOf } from '../tensor/options.ts'
 import * as F from './functional/functional.ts'
 import type { Indices } from './functional/indices.ts'
 import { normal_ } from './init.ts'
@@ -18,8 +19,9 @@ export class Embedding extends Module<[index: Indices]> {
   readonly paddingIdx: number | null
   readonly weight: Parameter
 
-  constructor(numEmbeddings: number, embeddingDim: number, { paddingIdx = null }: { readonly paddingIdx?: number | null } = {}) {
+  constructor(numEmbeddings: number, embeddingDim: number, given: { readonly paddingIdx?: number | null } = {}) {
     super()
+    const { paddingIdx = null } = optionsOf('Embedding', given)
     checkSize('Embedding', 'numEmbeddings', numEmbeddings)
     checkSize('Embedding', 'embeddingDim', embeddingDim)
     this.numEmbeddings = numEmbeddings

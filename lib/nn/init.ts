@@ -3,6 +3,7 @@ import { noGrad } from '../autograd/grad-mode.ts'
 import type { Tensor } from '../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../tensor/errors.ts'
 import { NDArray } from '../tensor/ndarray.ts'
+import { optionsOf } from '../tensor/options.ts'
 import { defaultGenerator, type Generator } from '../tensor/random.ts'
 import { erfinv } from '../tensor/erfinv.ts'
 import { erf } from '../tensor/kernels/reference/erf.ts'
@@ -18,12 +19,20 @@ interface Drawing {
 export interface KaimingOptions extends Drawing {
   /** Negative slope of the leaky ReLU that follows. */
   readonly a?: number
-  readonly mode?: 'fanIn' | 'fanOut'
+  readonly mode?: 'fan_in' | 'fan_out' | 'fanIn' | 'fanOut'
   readonly nonlinearity?: Nonlinearity
 }
 
-export const uniform_ = (tensor: Tensor, low = 0, high = 1, options?: Drawing): Tensor => noGrad(() => tensor.uniform_(low, high, options))
-export const normal_ = (tensor: Tensor, mean = 0, std = 1, options?: Drawing): Tensor => noGrad(() => tensor.normal_(mean, std, options))
+/** Evenly from [a, b): uniform_(w, -1, 1) or uniform_(w, { a: -1, b: 1 }). */
+export function uniform_(tensor: Tensor, first: number | (Drawing & { readonly a?: number; readonly b?: number }) = {}, last?: number, options: Drawing = {}): Tensor {
+  const { a = 0, b = 1, generator } = typeof first === 'number' ? { a: first, b: last, generator: options.generator } : optionsOf('uniform_', first)
+  return noGrad(() => tensor.uniform_(a, b, { generator }))
+}
+/** From the normal distribution: normal_(w, 0, 0.02) or normal_(w, { std: 0.02 }). */
+export function normal_(tensor: Tensor, first: number | (Drawing & { readonly mean?: number; readonly std?: number }) = {}, spread?: number, options: Drawing = {}): Tensor {
+  const { mean = 0, std = 1, generator } = typeof first === 'number' ? { mean: first, std: spread, generator: options.generator } : optionsOf('normal_', first)
+  return noGrad(() => tensor.normal_(mean, std, { generator }))
+}
 export const constant_ = (tensor: Tensor, value: number): Tensor => noGrad(() => tensor.fill_(value))
 export const zeros_ = (tensor: Tensor): Tensor => constant_(tensor, 0)
 export const ones_ = (tensor: Tensor): Tensor => constant_(tensor, 1)
@@ -57,38 +66,42 @@ export function calculateGain(nonlinearity: Nonlinearity, param = 0.01): number 
 }
 
 /** Uniform in ±√3 · gain · √(2 / (fanIn + fanOut)) (Glorot, Bengio 2010). */
-export function xavierUniform_(tensor: Tensor, { gain = 1, ...options }: Drawing & { readonly gain?: number } = {}): Tensor {
+export function xavierUniform_(tensor: Tensor, given: Drawing & { readonly gain?: number } = {}): Tensor {
+  const { gain = 1, ...options } = optionsOf('xavierUniform_', given)
   const { fanIn, fanOut } = calculateFanInAndFanOut(tensor)
   const bound = Math.sqrt(3) * (gain * Math.sqrt(2 / (fanIn + fanOut)))
   return uniform_(tensor, -bound, bound, options)
 }
 
 /** Normal with standard deviation gain · √(2 / (fanIn + fanOut)) (Glorot, Bengio 2010). */
-export function xavierNormal_(tensor: Tensor, { gain = 1, ...options }: Drawing & { readonly gain?: number } = {}): Tensor {
+export function xavierNormal_(tensor: Tensor, given: Drawing & { readonly gain?: number } = {}): Tensor {
+  const { gain = 1, ...options } = optionsOf('xavierNormal_', given)
   const { fanIn, fanOut } = calculateFanInAndFanOut(tensor)
   return normal_(tensor, 0, gain * Math.sqrt(2 / (fanIn + fanOut)), options)
 }
 
 /** gain / √fan (He et al. 2015). */
-function kaimingStd(tensor: Tensor, { a = 0, mode = 'fanIn', nonlinearity = 'leaky_relu' }: KaimingOptions): number {
+function kaimingStd(tensor: Tensor, { a = 0, mode = 'fan_in', nonlinearity = 'leaky_relu' }: KaimingOptions): number {
   const { fanIn, fanOut } = calculateFanInAndFanOut(tensor)
-  if (mode !== 'fanIn' && mode !== 'fanOut') throw new ValueError('kaiming', `${String(mode)} is no mode`, "give 'fanIn' or 'fanOut'")
-  return calculateGain(nonlinearity, a) / Math.sqrt(mode === 'fanIn' ? fanIn : fanOut)
+  const fan = { fan_in: fanIn, fanIn, fan_out: fanOut, fanOut }[mode]
+  if (fan === undefined) throw new ValueError('kaiming', `${String(mode)} is no mode`, "give 'fan_in' or 'fan_out'")
+  return calculateGain(nonlinearity, a) / Math.sqrt(fan)
 }
 
 /** Uniform in ±√3 · gain / √fan (He et al. 2015). */
 export function kaimingUniform_(tensor: Tensor, options: KaimingOptions = {}): Tensor {
-  const bound = Math.sqrt(3) * kaimingStd(tensor, options)
+  const bound = Math.sqrt(3) * kaimingStd(tensor, optionsOf('kaimingUniform_', options))
   return uniform_(tensor, -bound, bound, options)
 }
 
 /** Normal with standard deviation gain / √fan (He et al. 2015). */
 export function kaimingNormal_(tensor: Tensor, options: KaimingOptions = {}): Tensor {
-  return normal_(tensor, 0, kaimingStd(tensor, options), options)
+  return normal_(tensor, 0, kaimingStd(tensor, optionsOf('kaimingNormal_', options)), options)
 }
 
 /** Normal, cut off below a and above b: the inverse of the cumulative distribution applied to uniform numbers. */
-export function truncNormal_(tensor: Tensor, { mean = 0, std = 1, a = -2, b = 2, generator = defaultGenerator }: Drawing & { readonly mean?: number; readonly std?: number; readonly a?: number; readonly b?: number } = {}): Tensor {
+export function truncNormal_(tensor: Tensor, given: Drawing & { readonly mean?: number; readonly std?: number; readonly a?: number; readonly b?: number } = {}): Tensor {
+  const { mean = 0, std = 1, a = -2, b = 2, generator = defaultGenerator } = optionsOf('truncNormal_', given)
   const cdf = (x: number) => (1 + erf((x - mean) / std / Math.SQRT2)) / 2
   const drawn = NDArray.zeros(tensor.shape)
   const out = drawn.storage.data

@@ -2,6 +2,7 @@
 import { zeros } from '../autograd/creation.ts'
 import type { Tensor } from '../autograd/tensor.ts'
 import { ValueError } from '../tensor/errors.ts'
+import { optionsOf } from '../tensor/options.ts'
 import * as F from './functional/functional.ts'
 import { kaimingUniform_, uniform_ } from './init.ts'
 import { Module } from './module.ts'
@@ -20,8 +21,9 @@ export class Linear extends Module {
   readonly weight: Parameter
   readonly bias: Parameter | null
 
-  constructor(inFeatures: number, outFeatures: number, { bias = true }: { readonly bias?: boolean } = {}) {
+  constructor(inFeatures: number, outFeatures: number, given: { readonly bias?: boolean } = {}) {
     super()
+    const { bias = true } = optionsOf('Linear', given)
     checkSize('Linear', 'inFeatures', inFeatures, 0)
     checkSize('Linear', 'outFeatures', outFeatures, 0)
     this.inFeatures = inFeatures

@@ -1,5 +1,6 @@
 /** Losses as modules: called with predictions and targets. */
 import type { Tensor } from '../autograd/tensor.ts'
+import { optionsOf } from '../tensor/options.ts'
 import * as F from './functional/functional.ts'
 import type { Indices } from './functional/indices.ts'
 import { Module } from './module.ts'
@@ -9,7 +10,7 @@ export class CrossEntropyLoss extends Module<[input: Tensor, target: Indices]> {
   private readonly options: F.CrossEntropyOptions
   constructor(options: F.CrossEntropyOptions = {}) {
     super()
-    this.options = options
+    this.options = optionsOf('CrossEntropyLoss', options)
     if (options.weight) this.registerBuffer('weight', options.weight)
   }
   forward(input: Tensor, target: Indices): Tensor {
@@ -22,7 +23,7 @@ export class NLLLoss extends Module<[input: Tensor, target: Indices]> {
   private readonly options: F.NLLOptions
   constructor(options: F.NLLOptions = {}) {
     super()
-    this.options = options
+    this.options = optionsOf('NLLLoss', options)
     if (options.weight) this.registerBuffer('weight', options.weight)
   }
   forward(input: Tensor, target: Indices): Tensor {
@@ -33,8 +34,9 @@ export class NLLLoss extends Module<[input: Tensor, target: Indices]> {
 /** Squared differences. Same as torch.nn.MSELoss. */
 export class MSELoss extends Module<[input: Tensor, target: Tensor]> {
   readonly reduction: F.Reduction
-  constructor({ reduction = 'mean' }: { readonly reduction?: F.Reduction } = {}) {
+  constructor(given: { readonly reduction?: F.Reduction } = {}) {
     super()
+    const { reduction = 'mean' } = optionsOf('MSELoss', given)
     this.reduction = reduction
   }
   forward(input: Tensor, target: Tensor): Tensor {
@@ -45,8 +47,9 @@ export class MSELoss extends Module<[input: Tensor, target: Tensor]> {
 /** Absolute differences. Same as torch.nn.L1Loss. */
 export class L1Loss extends Module<[input: Tensor, target: Tensor]> {
   readonly reduction: F.Reduction
-  constructor({ reduction = 'mean' }: { readonly reduction?: F.Reduction } = {}) {
+  constructor(given: { readonly reduction?: F.Reduction } = {}) {
     super()
+    const { reduction = 'mean' } = optionsOf('L1Loss', given)
     this.reduction = reduction
   }
   forward(input: Tensor, target: Tensor): Tensor {
@@ -59,7 +62,7 @@ export class BCEWithLogitsLoss extends Module<[input: Tensor, target: Tensor]> {
   private readonly options: F.BCEOptions
   constructor(options: F.BCEOptions = {}) {
     super()
-    this.options = options
+    this.options = optionsOf('BCEWithLogitsLoss', options)
     if (options.weight) this.registerBuffer('weight', options.weight)
     if (options.posWeight) this.registerBuffer('pos_weight', options.posWeight)
   }
@@ -73,7 +76,7 @@ export class KLDivLoss extends Module<[input: Tensor, target: Tensor]> {
   private readonly options: F.KLDivOptions
   constructor(options: F.KLDivOptions = {}) {
     super()
-    this.options = options
+    this.options = optionsOf('KLDivLoss', options)
   }
   forward(input: Tensor, target: Tensor): Tensor {
     return F.klDiv(input, target, this.options)

@@ -4,13 +4,13 @@
  * Submodules, parameters and buffers are plain properties, found by walking the module in the order of their definition.
  * A module is callable: `layer(x)` runs its hooks and `forward`.
  */
-import { isGradEnabled, noGrad } from '../autograd/grad-mode.ts'
+import { noGrad } from '../autograd/grad-mode.ts'
 import { Tensor } from '../autograd/tensor.ts'
 import { Callable } from '../tensor/callable.ts'
 import { StateDictError, ValueError } from '../tensor/errors.ts'
 import { sameShape, showShape } from '../tensor/shape.ts'
 import { Parameter } from './parameter.ts'
-import { withTemporaries } from './temporaries.ts'
+import { asUser, withTemporaries } from './temporaries.ts'
 
 /** PyTorch's keys with their tensors: 'blocks.0.norm1.weight'. */
 export type StateDict = Record<string, Tensor>
@@ -21,34 +21,58 @@ export abstract class AnyModule extends Callable {
   training = true
   /** Names of the properties that are buffers, and whether they are saved. */
   readonly #buffers = new Map<string, boolean>()
+  /** Names that are numbers, which JavaScript lists before all others, and how many others stood there when each came. */
+  readonly #numbered = new Map<string, number>()
 
   // ---- what it is made of
 
   /** Makes the property `name` a buffer: a tensor that is saved with the module but not trained. */
   registerBuffer(name: string, tensor: Tensor | null, { persistent = true }: { readonly persistent?: boolean } = {}): void {
-    this.#buffers.set(this.#checkName(name), persistent)
-    Reflect.set(this, name, tensor)
+    this.#define(name, tensor)
+    this.#buffers.set(name, persistent)
   }
   registerParameter(name: string, parameter: Parameter | null): void {
-    Reflect.set(this, this.#checkName(name), parameter)
+    this.#define(name, parameter)
   }
   /** Makes `module` the property `name`, as `this.name = module` does where the name is known beforehand. */
   addModule(name: string, module: AnyModule): void {
-    Reflect.set(this, this.#checkName(name), module)
+    if (!(module instanceof AnyModule)) throw new ValueError(this.constructor.name, `what was given as '${name}' is no module`, 'give modules one by one, not as a list')
+    this.#define(name, module)
   }
-  #checkName(name: string): string {
+  #define(name: string, value: unknown): void {
+    this.#checkName(name)
+    if (isNumber(name) && !Object.hasOwn(this, name)) this.#numbered.set(name, Object.keys(this).filter((other) => !isNumber(other)).length)
+    Reflect.set(this, name, value)
+  }
+  #checkName(name: string): void {
     if (name === '' || name.includes('.')) throw new ValueError(this.constructor.name, `'${name}' cannot be the name of a submodule, parameter or buffer`, 'give a name without dots')
     if (name in this && !(Object.hasOwn(this, name) && isOwnPart(Reflect.get(this, name))))
       throw new ValueError(this.constructor.name, `it has a property '${name}' already`, 'choose another name')
-    return name
+  }
+  /** The properties of this module in the order of their definition. */
+  #properties(): [string, unknown][] {
+    const entries: [string, unknown][] = Object.entries(this)
+    if (this.#numbered.size === 0) return entries
+    const ordered = entries.filter(([name]) => !this.#numbered.has(name))
+    const numbered = [...this.#numbered].filter(([name]) => Object.hasOwn(this, name))
+    numbered.forEach(([name, before], i) => ordered.splice(before + i, 0, [name, Reflect.get(this, name)]))
+    return ordered
   }
 
+  /** The submodules of this module alone; one that stands there under two names comes twice, unlike among the children. */
+  *ownModules(): Generator<[string, AnyModule]> {
+    for (const [name, value] of this.#properties()) if (value instanceof AnyModule) yield [name, value]
+  }
+  /** The parameters of this module alone. */
+  *ownParameters(): Generator<[string, Parameter]> {
+    for (const [name, value] of this.#properties()) if (value instanceof Parameter) yield [name, value]
+  }
   *namedChildren(): Generator<[string, AnyModule]> {
     const seen = new Set<AnyModule>()
-    for (const [name, value] of Object.entries(this))
-      if (value instanceof AnyModule && !seen.has(value)) {
-        seen.add(value)
-        yield [name, value]
+    for (const [name, module] of this.ownModules())
+      if (!seen.has(module)) {
+        seen.add(module)
+        yield [name, module]
       }
   }
   *children(): Generator<AnyModule> {
@@ -68,10 +92,10 @@ export abstract class AnyModule extends Callable {
   *namedParameters(): Generator<[string, Parameter]> {
     const seen = new Set<Parameter>()
     for (const [prefix, module] of this.namedModules())
-      for (const [name, value] of Object.entries(module))
-        if (value instanceof Parameter && !seen.has(value)) {
-          seen.add(value)
-          yield [join(prefix, name), value]
+      for (const [name, parameter] of module.ownParameters())
+        if (!seen.has(parameter)) {
+          seen.add(parameter)
+          yield [join(prefix, name), parameter]
         }
   }
   *parameters(): Generator<Parameter> {
@@ -96,9 +120,9 @@ export abstract class AnyModule extends Callable {
   /** All parameters and saved buffers by their PyTorch keys, detached, sharing their numbers. */
   stateDict(prefix = ''): StateDict {
     const state: StateDict = {}
-    for (const [name, value] of Object.entries(this)) if (value instanceof Parameter) state[join(prefix, name)] = value.detach()
+    for (const [name, parameter] of this.ownParameters()) state[join(prefix, name)] = parameter.detach()
     for (const [name, buffer] of this.ownBuffers({ persistentOnly: true })) state[join(prefix, name)] = buffer.detach()
-    for (const [name, value] of Object.entries(this)) if (value instanceof AnyModule) Object.assign(state, value.stateDict(join(prefix, name)))
+    for (const [name, module] of this.ownModules()) Object.assign(state, module.stateDict(join(prefix, name)))
     return state
   }
 
@@ -177,7 +201,7 @@ export abstract class AnyModule extends Callable {
   /** As print() shows it in PyTorch. */
   override toString(): string {
     const indent = (text: string) => text.replaceAll('\n', '\n  ')
-    const children = Object.entries(this).filter(([, value]) => value instanceof AnyModule).map(([name, child]) => `(${name}): ${indent(String(child))}`)
+    const children = [...this.ownModules()].map(([name, child]) => `(${name}): ${indent(String(child))}`)
     const extra = this.extraRepr()
     if (children.length === 0) return `${this.constructor.name}(${extra})`
     return `${this.constructor.name}(\n  ${[...(extra ? [extra] : []), ...children].join('\n  ')}\n)`
@@ -204,13 +228,13 @@ export abstract class Module<Args extends unknown[] = [x: Tensor], Result = Tens
 
   /** What a call does: hooks and forward. */
   protected override run(args: Args): Result {
-    return isGradEnabled() ? this.#call(args) : withTemporaries(this, () => this.#call(args))
+    return withTemporaries(this, args, () => this.#call(args))
   }
   #call(args: Args): Result {
     let given = args
-    for (const hook of this.#preHooks) given = hook(this, given) ?? given
+    for (const hook of this.#preHooks) given = asUser([given], () => hook(this, given)) ?? given
     let output = this.forward(...given)
-    for (const hook of this.#hooks) output = hook(this, given, output) ?? output
+    for (const hook of this.#hooks) output = asUser([given, output], () => hook(this, given, output)) ?? output
     return output
   }
 
@@ -258,5 +282,8 @@ function copyOf(value: unknown, copies: Map<object, object>): unknown {
 }
 
 const join = (prefix: string, name: string) => (prefix === '' ? name : `${prefix}.${name}`)
+
+/** Whether JavaScript counts a property of this name among the elements, which come first. */
+const isNumber = (name: string) => /^(0|[1-9]\d*)$/.test(name) && Number(name) < 2 ** 32 - 1
 
 const isOwnPart = (value: unknown) => value === null || value === undefined || value instanceof Tensor || value instanceof AnyModule

@@ -2,6 +2,7 @@
 import { zeros } from '../autograd/creation.ts'
 import type { Tensor } from '../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../tensor/errors.ts'
+import { optionsOf } from '../tensor/options.ts'
 import { sameShape, showShape } from '../tensor/shape.ts'
 import { attend, attendHeads, toScores } from './functional/attention.ts'
 import { checkProbability } from './functional/dropout.ts'
@@ -58,8 +59,9 @@ export class MultiheadAttention extends Module<Call, Result> {
   readonly in_proj_bias: Parameter | null
   readonly out_proj: Linear
 
-  constructor(embedDim: number, numHeads: number, { dropout = 0, bias = true, batchFirst = false, kdim, vdim }: MultiheadAttentionOptions = {}) {
+  constructor(embedDim: number, numHeads: number, given: MultiheadAttentionOptions = {}) {
     super()
+    const { dropout = 0, bias = true, batchFirst = false, kdim, vdim } = optionsOf('MultiheadAttention', given)
     this.embedDim = embedDim
     this.numHeads = numHeads
     this.dropout = dropout

@@ -2,6 +2,7 @@
 import { ones, zeros } from '../autograd/creation.ts'
 import type { Tensor } from '../autograd/tensor.ts'
 import { ShapeError } from '../tensor/errors.ts'
+import { optionsOf } from '../tensor/options.ts'
 import { showShape, type Shape } from '../tensor/shape.ts'
 import * as F from './functional/functional.ts'
 import { checkSize } from './linear.ts'
@@ -17,8 +18,9 @@ export class LayerNorm extends Module {
   readonly weight: Parameter | null
   readonly bias: Parameter | null
 
-  constructor(normalizedShape: number | Shape, { eps = 1e-5, elementwiseAffine = true, bias = true }: { readonly eps?: number; readonly elementwiseAffine?: boolean; readonly bias?: boolean } = {}) {
+  constructor(normalizedShape: number | Shape, given: { readonly eps?: number; readonly elementwiseAffine?: boolean; readonly bias?: boolean } = {}) {
     super()
+    const { eps = 1e-5, elementwiseAffine = true, bias = true } = optionsOf('LayerNorm', given)
     this.normalizedShape = typeof normalizedShape === 'number' ? [normalizedShape] : [...normalizedShape]
     this.normalizedShape.forEach((size) => checkSize('LayerNorm', 'normalizedShape', size))
     this.eps = eps
@@ -55,8 +57,9 @@ abstract class BatchNorm extends Module {
   declare running_var: Tensor | null
   declare num_batches_tracked: Tensor | null
 
-  constructor(numFeatures: number, { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true }: BatchNormLayerOptions = {}) {
+  constructor(numFeatures: number, given: BatchNormLayerOptions = {}) {
     super()
+    const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true } = optionsOf(new.target.name, given)
     checkSize(this.constructor.name, 'numFeatures', numFeatures)
     this.numFeatures = numFeatures
     this.eps = eps
@@ -107,8 +110,9 @@ export class GroupNorm extends Module {
   readonly weight: Parameter | null
   readonly bias: Parameter | null
 
-  constructor(numGroups: number, numChannels: number, { eps = 1e-5, affine = true }: { readonly eps?: number; readonly affine?: boolean } = {}) {
+  constructor(numGroups: number, numChannels: number, given: { readonly eps?: number; readonly affine?: boolean } = {}) {
     super()
+    const { eps = 1e-5, affine = true } = optionsOf('GroupNorm', given)
     checkSize('GroupNorm', 'numGroups', numGroups)
     checkSize('GroupNorm', 'numChannels', numChannels)
     this.numGroups = numGroups

@@ -1,5 +1,6 @@
 /** Pooling layers. */
 import type { Tensor } from '../autograd/tensor.ts'
+import { optionsOf } from '../tensor/options.ts'
 import type { Pair } from '../tensor/windows.ts'
 import * as F from './functional/functional.ts'
 import { Module } from './module.ts'
@@ -12,8 +13,9 @@ export class MaxPool2d extends Module {
   readonly padding: Pair
   readonly ceilMode: boolean
 
-  constructor(kernelSize: Pair, { stride = kernelSize, padding = 0, ceilMode = false }: F.PoolOptions = {}) {
+  constructor(kernelSize: Pair, given: F.PoolOptions = {}) {
     super()
+    const { stride = kernelSize, padding = 0, ceilMode = false } = optionsOf('MaxPool2d', given)
     this.kernelSize = kernelSize
     this.stride = stride
     this.padding = padding
@@ -36,8 +38,9 @@ export class AvgPool2d extends Module {
   readonly countIncludePad: boolean
   readonly divisorOverride: number | null
 
-  constructor(kernelSize: Pair, { stride = kernelSize, padding = 0, ceilMode = false, countIncludePad = true, divisorOverride = null }: F.AvgPoolOptions = {}) {
+  constructor(kernelSize: Pair, given: F.AvgPoolOptions = {}) {
     super()
+    const { stride = kernelSize, padding = 0, ceilMode = false, countIncludePad = true, divisorOverride = null } = optionsOf('AvgPool2d', given)
     this.kernelSize = kernelSize
     this.stride = stride
     this.padding = padding

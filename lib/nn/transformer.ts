@@ -1,5 +1,6 @@
 /** The encoder of the Transformer (Vaswani et al. 2017). */
 import type { Tensor } from '../autograd/tensor.ts'
+import { optionsOf } from '../tensor/options.ts'
 import { ValueError } from '../tensor/errors.ts'
 import { Dropout } from './activation.ts'
 import { ModuleList } from './containers.ts'
@@ -45,8 +46,9 @@ export class TransformerEncoderLayer extends Module<[src: Tensor, masks?: Encode
   readonly dropout2: Dropout
   readonly activation: Activation
 
-  constructor(dModel: number, nhead: number, { dimFeedforward = 2048, dropout = 0.1, activation = 'relu', batchFirst = false, normFirst = false, layerNormEps = 1e-5 }: TransformerEncoderLayerOptions = {}) {
+  constructor(dModel: number, nhead: number, given: TransformerEncoderLayerOptions = {}) {
     super()
+    const { dimFeedforward = 2048, dropout = 0.1, activation = 'relu', batchFirst = false, normFirst = false, layerNormEps = 1e-5 } = optionsOf('TransformerEncoderLayer', given)
     const chosen = typeof activation === 'string' ? activations[activation] : activation
     if (typeof chosen !== 'function') throw new ValueError('TransformerEncoderLayer', `${String(activation)} is no activation`, "give 'relu', 'gelu' or a function of a tensor")
     checkSize('TransformerEncoderLayer', 'dimFeedforward', dimFeedforward)
@@ -83,8 +85,9 @@ export class TransformerEncoder extends Module<[src: Tensor, masks?: EncoderMask
   readonly layers: ModuleList<TransformerEncoderLayer>
   readonly norm: LayerNorm | null
 
-  constructor(encoderLayer: TransformerEncoderLayer, numLayers: number, { norm = null }: { readonly norm?: LayerNorm | null } = {}) {
+  constructor(encoderLayer: TransformerEncoderLayer, numLayers: number, given: { readonly norm?: LayerNorm | null } = {}) {
     super()
+    const { norm = null } = optionsOf('TransformerEncoder', given)
     checkSize('TransformerEncoder', 'numLayers', numLayers)
     this.layers = new ModuleList(Array.from({ length: numLayers }, () => encoderLayer.clone()))
     this.norm = norm

@@ -1,6 +1,7 @@
 /** Adam and AdamW: step sizes from running means of gradients and of their squares. */
 import { ValueError } from '../tensor/errors.ts'
 import { kernels } from '../tensor/kernels/active.ts'
+import { optionsOf } from '../tensor/options.ts'
 import { buffer, checkNotNegative, countStep, Optimizer, type ParamGroup, type Params, type Update } from './optimizer.ts'
 
 export interface AdamOptions {
@@ -52,7 +53,7 @@ export class Adam extends AdamRule {
   protected readonly decoupled = false
 
   constructor(params: Params<AdamOptions>, options: Partial<AdamOptions> = {}) {
-    super(params, options)
+    super(params, optionsOf('Adam', options))
   }
 }
 
@@ -60,7 +61,8 @@ export class Adam extends AdamRule {
 export class AdamW extends AdamRule {
   protected readonly decoupled = true
 
-  constructor(params: Params<AdamOptions>, { weightDecay = 1e-2, ...options }: Partial<AdamOptions> = {}) {
+  constructor(params: Params<AdamOptions>, given: Partial<AdamOptions> = {}) {
+    const { weightDecay = 1e-2, ...options } = optionsOf('AdamW', given)
     super(params, { weightDecay, ...options })
   }
 }

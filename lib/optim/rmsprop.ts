@@ -1,5 +1,6 @@
 /** RMSprop: gradients divided by a running mean of their size. */
 import { kernels } from '../tensor/kernels/active.ts'
+import { optionsOf } from '../tensor/options.ts'
 import { buffer, checkNotNegative, countStep, Optimizer, type ParamGroup, type Params, type Update } from './optimizer.ts'
 
 export interface RMSpropOptions {
@@ -22,7 +23,8 @@ export interface RMSpropOptions {
 export class RMSprop extends Optimizer<RMSpropOptions> {
   protected readonly stateNames = { always: ['step', 'square_avg'], sometimes: ['momentum_buffer', 'grad_avg'] }
 
-  constructor(params: Params<RMSpropOptions>, { lr = 1e-2, alpha = 0.99, eps = 1e-8, weightDecay = 0, momentum = 0, centered = false, maximize = false }: Partial<RMSpropOptions> = {}) {
+  constructor(params: Params<RMSpropOptions>, given: Partial<RMSpropOptions> = {}) {
+    const { lr = 1e-2, alpha = 0.99, eps = 1e-8, weightDecay = 0, momentum = 0, centered = false, maximize = false } = optionsOf('RMSprop', given)
     super(params, { lr, alpha, eps, weightDecay, momentum, centered, maximize })
   }
 

@@ -1,6 +1,7 @@
 /** Stochastic gradient descent. */
 import { ValueError } from '../tensor/errors.ts'
 import { kernels } from '../tensor/kernels/active.ts'
+import { optionsOf } from '../tensor/options.ts'
 import { buffer, checkNotNegative, Optimizer, type ParamGroup, type Params, type Update } from './optimizer.ts'
 
 export interface SGDOptions {
@@ -19,7 +20,8 @@ export interface SGDOptions {
 export class SGD extends Optimizer<SGDOptions> {
   protected readonly stateNames = { always: [], sometimes: ['momentum_buffer'] }
 
-  constructor(params: Params<SGDOptions>, { lr = 1e-3, momentum = 0, dampening = 0, weightDecay = 0, nesterov = false, maximize = false }: Partial<SGDOptions> = {}) {
+  constructor(params: Params<SGDOptions>, given: Partial<SGDOptions> = {}) {
+    const { lr = 1e-3, momentum = 0, dampening = 0, weightDecay = 0, nesterov = false, maximize = false } = optionsOf('SGD', given)
     super(params, { lr, momentum, dampening, weightDecay, nesterov, maximize })
   }
 

@@ -29,3 +29,6 @@ export class StateDictError extends VitgradError {}
 
 /** A file that is missing, truncated, too long or otherwise not what its name says, or that cannot be written. */
 export class DataError extends VitgradError {}
+
+/** A thread that ended while it changed numbers in place: some of them may have been changed twice. */
+export class ThreadError extends VitgradError {}

@@ -52,6 +52,7 @@ export function normalizeDim(operation: string, dim: number, ndim: number): numb
 /** Dimensions counted from the front, in ascending order; none given means all. Throws on a repeated one. */
 export function normalizeDims(operation: string, dims: number | readonly number[] | null | undefined, ndim: number): number[] {
   if (dims === null || dims === undefined || (typeof dims !== 'number' && dims.length === 0)) return Array.from({ length: ndim }, (_, d) => d)
+  if (typeof dims !== 'number' && !Array.isArray(dims)) throw new IndexError(operation, `${String(dims)} is no dimension`, 'give a whole number or a list of them')
   const list = (typeof dims === 'number' ? [dims] : [...dims]).map((dim) => normalizeDim(operation, dim, ndim))
   if (new Set(list).size !== list.length)
     throw new IndexError(operation, `dimensions [${typeof dims === 'number' ? dims : dims.join(', ')}] name one dimension twice`, 'name each dimension once')

@@ -3,6 +3,11 @@
  *
  * What the framework itself can free lies on the heap: the values of a recorded graph, gradients on their way, parameters and what
  * belongs to them. Whatever a user makes or keeps is an ordinary Float32Array under the garbage collector.
+ *
+ * backward() releases a graph: its values are retired, and can still be read. Those that modules made on the way to their results
+ * are taken back when the next recorded call of a module begins, so that only one graph at a time needs memory; all others when the
+ * next backward() begins, or a loader's next batch. A value counts as one of the others when the user has surely seen it: what the
+ * outermost call of a module was given and returned, what hooks were given, what modules keep as properties.
  */
 import { GraphError } from './errors.ts'
 import type { Heap } from './heap.ts'
@@ -24,6 +29,8 @@ export class Storage {
   version = 0
   /** How many recorded calls, not yet released, need the numbers for their gradient. */
   holders = 0
+  /** Made by a module on the way to its result, where nobody is known to have seen it. */
+  hidden = false
   /** How many arrays the user holds that show the numbers on the heap: they may be looked at at any time, so kernels must not be late. */
   loans = 0
 
@@ -44,7 +51,7 @@ export class Storage {
       return (this.#data ??= block.heap.view(block.address, this.#length))
     }
     if (!this.#data)
-      throw new GraphError(this.#maker, 'the numbers of this result are gone: the graph that it belongs to was released, and its memory is in use again', 'take what you need before the next backward(), or keep a detach() or clone() of it')
+      throw new GraphError(this.#maker, 'the numbers of this result are gone: the graph, or the call of a model, that it belongs to was released, and its memory is in use again', 'take what you need before the next backward() or call of a model, or keep a detach() or clone() of it')
     return this.#data
   }
 
@@ -111,6 +118,7 @@ export class Region {
 
 let heap: Heap | null = null
 let region: Region | null = null
+let isHiding = false
 let retired: Storage[] = []
 let warned = false
 /** What values that can be taken back occupy, and how much they may: twice what one backward() has released at most, and at least this. */
@@ -131,6 +139,7 @@ export function allocate(numel: number): Storage {
   const block = claim(4 * numel, false)
   if (!block) return new Storage(new Float32Array(numel))
   const storage = new Storage(null, block.address, block, region.name, numel)
+  storage.hidden = isHiding
   finalizers.register(storage, block, storage)
   region.storages.push(storage)
   return storage
@@ -141,16 +150,6 @@ export function pin(storage: Storage): void {
   if (storage.address !== 0 || storage.bytes === 0) return
   const block = claim(storage.bytes, true)
   if (block) storage.settle(block)
-}
-
-/** The same place for new numbers: `old` leaves its block, small ones as a copy, and a new storage takes it over. */
-export function succeed(old: Storage): Storage | null {
-  const length = old.bytes / 4
-  const block = old.vacate(length <= SMALL)
-  if (!block) return null
-  const storage = new Storage(null, block.address, block, 'grad', length)
-  finalizers.register(storage, block, storage)
-  return storage
 }
 
 function claim(bytes: number, pinned: boolean): Block | null {
@@ -178,9 +177,37 @@ export function allocatingIn<T>(into: Region | null, fn: () => T): T {
   }
 }
 
-/** The memory of these storages is taken back at the next reclaim(). */
+/** Runs `fn`: whether what it allocates counts as hidden, until it is shown. */
+export function hiding<T>(hides: boolean, fn: () => T): T {
+  const before = isHiding
+  isHiding = hides
+  try {
+    return fn()
+  } finally {
+    isHiding = before
+  }
+}
+
+/** The user has the numbers in hand. */
+export function show(storage: Storage): void {
+  storage.hidden = false
+}
+
+/** The memory of these storages is taken back at the next reclaim(), that of hidden ones already at the next reclaimHidden(). */
 export function retire(storages: readonly Storage[]): void {
   for (const storage of storages) retired.push(storage)
+}
+
+/** Runs `fn` and takes back at once what it retires and is hidden. */
+export function reclaimingHidden<T>(fn: () => T): T {
+  const before = retired
+  retired = []
+  try {
+    return fn()
+  } finally {
+    reclaimHidden()
+    retired = [...before, ...retired]
+  }
 }
 
 /** Takes back these storages, later where another graph needs them. Small values stay readable as ordinary arrays. */
@@ -195,6 +222,17 @@ export function takeBack(storages: readonly Storage[]): void {
 export function reclaim(): void {
   const due = retired
   retired = []
+  takeBackReleased(due)
+}
+
+/** Takes back what was retired and is hidden. */
+export function reclaimHidden(): void {
+  const due = retired.filter(({ hidden }) => hidden)
+  retired = retired.filter(({ hidden }) => !hidden)
+  takeBackReleased(due)
+}
+
+function takeBackReleased(due: readonly Storage[]): void {
   budget = Math.max(budget, 2 * due.reduce((bytes, storage) => bytes + storage.bytes, 0))
   takeBack(due)
 }

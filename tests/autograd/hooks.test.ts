@@ -18,6 +18,28 @@ test('a hook of a leaf sees the whole gradient once, and replaces it before it i
   assertClose(x.grad, [60, 60])
 })
 
+// y = a * 2; each of a, b and y with a hook that appends its name; (y * b).sum().backward() -> ['b', 'y', 'a']
+test('the gradient of a leaf is complete, and added to grad, before the pass goes on behind it', () => {
+  const [a, b] = [leaf([1, 2]), leaf([3, 4])]
+  const y = a.mul(2)
+  const order: string[] = []
+  Object.entries({ a, b, y }).forEach(([name, x]) => x.registerHook(() => void order.push(name)))
+  y.mul(b).sum().backward()
+  assert.equal(order, ['b', 'y', 'a'])
+})
+
+// The same with a hook of y that raises: b.grad is [2, 4], a.grad None
+test('what has arrived when a hook throws stays', () => {
+  const [a, b] = [leaf([1, 2]), leaf([3, 4])]
+  const y = a.mul(2)
+  y.registerHook(() => {
+    throw new Error('no')
+  })
+  assert.throws(() => y.mul(b).sum().backward(), /no/)
+  assertClose(b.grad, [2, 4])
+  assert.is(a.grad, null)
+})
+
 // h = x * 3; h.register_hook(lambda g: g * 10); h.retain_grad(); h.register_hook(lambda g: g + 1); (h * 2).sum().backward()
 test('hooks of a result run in order of registration, and their replacement flows on', () => {
   const x = leaf([1, 2])

@@ -128,6 +128,7 @@ const examples: Readonly<Record<string, readonly Example[]>> = {
     [(a, b) => a.bmm(b.transpose(1, 2)), normal(2, 2, 3), normal(2, 4, 3)],
     [(a, b) => einsum('bij,kjb->ik', a, b), normal(2, 2, 3), normal(2, 3, 2)],
     [(a) => einsum('iij->j', a).square(), normal(2, 2, 3)],
+    [(a, b) => einsum('...ij,jk->...ik', a, b), normal(2, 2, 3), normal(3, 2)],
   ],
   addmm: [[(x, weight, bias) => addmm([x, weight, bias]), normal(3, 2), normal(4, 2), normal(4)]],
 

@@ -6,9 +6,9 @@ import * as assert from 'uvu/assert'
 
 const script = fileURLToPath(new URL('losses.ts', import.meta.url))
 
-function lossesWith(settings: Record<string, string>): number[] {
+function lossesWith(settings: Record<string, string>, flags: readonly string[] = []): number[] {
   const env = { ...process.env, VITGRAD_ENGINE: 'simd', VITGRAD_THREADS: '1', VITGRAD_HEAP_MB: '', ...settings }
-  return JSON.parse(execFileSync(process.execPath, ['--import', 'tsx', script], { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }))
+  return JSON.parse(execFileSync(process.execPath, ['--import', 'tsx', ...flags, script], { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }))
 }
 
 const alone = lossesWith({})
@@ -20,6 +20,10 @@ for (const threads of ['2', '3', '4'])
 
 test('a heap of 4 MiB gives the bits that a large one gives', () => {
   assert.equal(lossesWith({ VITGRAD_HEAP_MB: '4' }), alone)
+})
+
+test('memory that cannot be shared, as in a page that is not isolated, gives the bits that shared memory gives', () => {
+  assert.equal(lossesWith({}, ['--import', 'data:text/javascript,globalThis.crossOriginIsolated = false']), alone)
 })
 
 test('the reference engine gives the same numbers up to rounding', () => {

@@ -217,6 +217,38 @@ test('a Sequential of named modules keeps the names', () => {
   assert.equal(Object.keys(model.stateDict()), ['first.weight', 'first.bias', 'second.weight', 'second.bias'])
 })
 
+test('modules come in the order in which they were added, whatever their names', () => {
+  class Mixed extends nn.Module {
+    readonly stem = new nn.Linear(1, 1, { bias: false })
+    constructor() {
+      super()
+      this.addModule('7', new nn.Linear(1, 1, { bias: false }))
+      this.addModule('head', new nn.Linear(1, 1, { bias: false }))
+      this.addModule('0', new nn.Linear(1, 1, { bias: false }))
+      this.registerParameter('1', new nn.Parameter(ones([1])))
+      this.addModule('7', new nn.Linear(1, 2, { bias: false }))
+    }
+    forward(x: Tensor): Tensor {
+      return x
+    }
+  }
+  const model = new Mixed()
+  assert.equal(names(model.namedChildren()), ['stem', '7', 'head', '0'])
+  assert.equal(names(model.namedParameters()), ['1', 'stem.weight', '7.weight', 'head.weight', '0.weight'])
+  assert.equal(Object.keys(model.stateDict()), names(model.namedParameters()))
+  assert.match(String(model), /\(stem\).*\n.*\(7\).*out_features=2.*\n.*\(head\).*\n.*\(0\)/)
+
+  const row = new nn.Sequential()
+  row.addModule('double', new Inner())
+  row.addModule('0', new nn.ReLU())
+  assert.equal([...row].map(String), ['Inner()', 'ReLU()'])
+})
+
+test('what is no module cannot be added as one', () => {
+  const list: unknown = [new nn.ReLU(), new nn.ReLU()]
+  assert.throws(() => Reflect.construct(nn.Sequential, [list]), /^Sequential: what was given as '0' is no module/)
+})
+
 test('a ModuleList is found by its owner, and cannot be called', () => {
   const list = new nn.ModuleList([new nn.Linear(1, 1), new nn.Linear(1, 1)])
   assert.equal(names(list.namedParameters()), ['0.weight', '0.bias', '1.weight', '1.bias'])

@@ -1,7 +1,7 @@
 /** What errors say: the operation, the problem, and the way out. And that bad input changes nothing. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { arange, autograd, cat, einsum, full, GraphError, IndexError, linspace, ones, randint, ShapeError, stack, tensor, ValueError, zeros, type Tensor } from 'vitgrad'
+import { allclose, arange, autograd, bmm, cat, einsum, full, GraphError, IndexError, linspace, maximum, ones, randint, ShapeError, stack, tensor, ValueError, zeros, type Tensor } from 'vitgrad'
 
 test('an error is named by its class and ends with help', () => {
   const error = new ShapeError('matmul', '(2, 3) and (4, 5) cannot be multiplied', 'transpose one of them')
@@ -12,12 +12,32 @@ test('an error is named by its class and ends with help', () => {
 const x = tensor([[1, 2, 3], [4, 5, 6]])
 const nothing: Tensor = JSON.parse('{"nothing": null}').missing
 const word: number = JSON.parse('"3"')
+const missing: Tensor = JSON.parse('null')
+const noNumbers: number[] = JSON.parse('null')
+const list: Tensor = JSON.parse('[1, 2, 3]')
+const flag: number = JSON.parse('true')
 
 const refusals: readonly (readonly [call: () => unknown, kind: new (...args: never[]) => Error, words: RegExp])[] = [
   [() => x.add(ones([4])), ShapeError, /^add: \(2, 3\) and \(4,\) cannot be broadcast/],
   [() => x.add(nothing), ValueError, /^add: undefined is no tensor/],
   [() => x.mul(word), ValueError, /^mul: 3 is no tensor/],
   [() => x.gt(nothing), ValueError, /^gt: undefined is no tensor/],
+  [() => x.sub(missing), ValueError, /^sub: null is no tensor/],
+  [() => x.mm(missing), ValueError, /^mm: null is no tensor/],
+  [() => x.le(missing), ValueError, /^le: null is no tensor/],
+  [() => x.equal(missing), ValueError, /^equal: null is no tensor/],
+  [() => x.expandAs(missing), ValueError, /^expandAs: null is no tensor/],
+  [() => x.maskedSelect(missing), ValueError, /^maskedSelect: null is no tensor/],
+  [() => x.add_(missing), ValueError, /^add: null is no tensor/],
+  [() => x.copy_(missing), ValueError, /^copy: null is no tensor/],
+  [() => maximum(missing, x), ValueError, /^maximum: null is no tensor/],
+  [() => bmm(missing, x), ValueError, /^bmm: null is no tensor/],
+  [() => allclose(x, missing), ValueError, /^allclose: null is no tensor/],
+  [() => x.add(list), ValueError, /^add: a list is no tensor/],
+  [() => x.sum(flag), IndexError, /^sum: true is no dimension/],
+  [() => x.split(noNumbers), ValueError, /^split: /],
+  [() => x.roll(noNumbers, 0), ValueError, /^roll: null/],
+  [() => x.indexSelect(0, noNumbers), ValueError, /^indexSelect: null is no index/],
   [() => x.matmul(x), ShapeError, /^matmul: \(2, 3\) and \(2, 3\) .* inner sizes 3 and 2 differ/],
   [() => x.matmul(nothing), ValueError, /^matmul: undefined is no tensor/],
   [() => x.matmul(tensor(3)), ShapeError, /^matmul: .* scalar/],
@@ -32,6 +52,9 @@ const refusals: readonly (readonly [call: () => unknown, kind: new (...args: nev
   [() => einsum('ij->k', x), ValueError, /^einsum: /],
   [() => einsum('ij->i->j', x), ValueError, /more than one arrow/],
   [() => einsum('i', x), ValueError, /^einsum: .*\(2, 3\)/],
+  [() => einsum('...ijk', x), ValueError, /^einsum: .*'...ijk' names 3 dimensions.*\(2, 3\)/],
+  [() => einsum('...i...', x), ValueError, /^einsum: .*only letters/],
+  [() => einsum('ij', missing), ValueError, /^einsum: null is no tensor/],
   [() => einsum('ij,ij->i', x, ones([3, 2])), ShapeError, /^einsum: .*i has size 2 in one place and 3 in another/],
   [() => x.sum(2), IndexError, /^sum: dimension 2/],
   [() => x.mean([0, -2]), IndexError, /^mean: .*twice/],

@@ -1,7 +1,7 @@
 /** The assembler: encodings, and instructions by running them. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { f32x4, i32, i32x4, signed, unsigned, v128, WasmModule, type Expr } from '../../lib/tensor/kernels/simd/wasm.ts'
+import { f32x4, f64, f64x2, i32, i32x4, signed, unsigned, v128, WasmModule, type Expr } from '../../lib/tensor/kernels/simd/wasm.ts'
 
 /** Runs what `build` computes from the vectors at 0 and 16, and returns the four float32 of its result. */
 function run(build: (a: Expr<'v128'>, b: Expr<'v128'>) => Expr<'v128'>, a: number[], b: number[] = a): number[] {
@@ -61,6 +61,13 @@ test('lanes are shuffled, spread and stored one by one', () => {
   assert.equal(run(() => v128.loadSplat(4), [1, 2, 3, 4]), [2, 2, 2, 2])
   assert.equal(run(() => v128.load1(8), [1, 2, 3, 4]), [3, 0, 0, 0])
   assert.equal(run(() => f32x4.fromI32x4(i32x4.shl(i32x4.add(i32x4.constants(1, 2, 3, 4), i32x4.splat(1)), 1)), [0, 0, 0, 0]), [4, 6, 8, 10])
+})
+
+test('float32 are turned into double precision and back', () => {
+  const third = Math.fround(1 / 3)
+  assert.equal(run((a, b) => f64x2.demote(f64x2.add(f64x2.mul(f64x2.promoteLow(a), f64x2.promoteLow(a)), f64x2.promoteLow(b))), [third, -2, 9, 9], [-third, 0.5, 9, 9]), [Math.fround(third * third - third), 4.5, 0, 0])
+  assert.equal(run(() => f64x2.demote(f64x2.splat(f64.load32(4))), [1, third, 0, 0]), [third, third, 0, 0])
+  assert.equal(run(() => v128.load2(8), [1, 2, 3, 4]), [3, 4, 0, 0])
 })
 
 test('whole numbers wrap, divide and compare as 32 bits', () => {

@@ -166,6 +166,21 @@ test('a chunk of a worker that was terminated in the middle of it is done again 
   assert.is(warnings.length, 1)
 })
 
+test('a job in place in which a worker ends is done to its end, and an error says that numbers may be off', () => {
+  const bench = start(2)
+  untilAllWork(bench)
+  const { pool, y, flag } = bench
+  const job = () => {
+    pool.run('trapInWorker', [y.address, flag], 1000, 100, { inPlace: true })
+    pool.finish()
+  }
+  assert.throws(job, /trapInWorker: a thread ended .* changed twice.\n {2}help: load the last checkpoint/)
+  assert.equal(y.numbers.subarray(0, 1000), range(1000))
+  pool.run('add', [y.address, 1, 0], 1000, 10, { inPlace: true })
+  pool.finish()
+  assert.is(pool.threads, 1)
+})
+
 test('of three threads two go on when one has been terminated while it slept', async () => {
   const bench = start(3)
   untilAllWork(bench)

@@ -42,6 +42,7 @@ type BackwardInputs = [grad: NDArray, gradWeights: NDArray | null, weights: NDAr
 
 /** Gradients of q, k and v; the scores are not kept but follow from the weights. */
 export const attentionBackward = defineOp('attention_backward', {
+  optional: true,
   forward(ctx, [grad, gradWeights, weights, q, k, v, dropout]: BackwardInputs, scale: number) {
     const [B, h, N, d] = q.shape
     const [, , M, e] = v.shape

@@ -19,6 +19,7 @@ const rows = (x: NDArray, shape: Shape) => x.reshape([x.numel / Math.max(numelOf
 const row = (x: NDArray | null) => x && x.reshape([x.numel])
 
 export const layerNorm = defineOp('native_layer_norm', {
+  optional: true,
   forward(ctx, [x, weight, bias]: [x: NDArray, weight: NDArray | null, bias: NDArray | null], { shape, eps }: Normalization) {
     const y = NDArray.empty(x.shape)
     const mean = NDArray.empty([x.numel / Math.max(numelOf(shape), 1)])
@@ -35,6 +36,7 @@ export const layerNorm = defineOp('native_layer_norm', {
 
 /** Gradients of x, weight and bias in two passes over the rows. */
 export const layerNormBackward = defineOp('native_layer_norm_backward', {
+  optional: true,
   forward(ctx, [grad, x, mean, rstd, weight]: [grad: NDArray, x: NDArray, mean: NDArray, rstd: NDArray, weight: NDArray | null], { shape, eps }: Normalization) {
     ctx.save(grad, x, ...(weight ? [weight] : []))
     const dx = NDArray.empty(x.shape)

@@ -5,6 +5,7 @@ import { unfold } from '../../autograd/ops/windows.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
 import type { Windows } from '../../tensor/kernels/kernels.ts'
+import { optionsOf } from '../../tensor/options.ts'
 import { numelOf, sameShape, showShape } from '../../tensor/shape.ts'
 import { windowsOver, type Pair } from '../../tensor/windows.ts'
 
@@ -20,7 +21,8 @@ export interface ConvOptions {
  * A 2-D convolution. x: (N, Cin, H, W) or (Cin, H, W), weight: (Cout, Cin / groups, kh, kw), bias: (Cout,) -> (N, Cout, Hout, Wout).
  * Same as torch.nn.functional.conv2d.
  */
-export function conv2d(x: Tensor, weight: Tensor, bias: Tensor | null = null, { stride = 1, padding = 0, dilation = 1, groups = 1 }: ConvOptions = {}): Tensor {
+export function conv2d(x: Tensor, weight: Tensor, bias: Tensor | null = null, given: ConvOptions = {}): Tensor {
+  const { stride = 1, padding = 0, dilation = 1, groups = 1 } = optionsOf('conv2d', given)
   if (x.ndim === 3) return conv2d(x.unsqueeze(0), weight, bias, { stride, padding, dilation, groups }).squeeze(0)
   checkConv(x, weight, bias, groups)
   const [outChannels, , ...kernel] = weight.shape

@@ -3,6 +3,7 @@ import { constant, named } from '../../autograd/op.ts'
 import { drawMask, dropout as dropoutOp } from '../../autograd/ops/dropout.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { ValueError } from '../../tensor/errors.ts'
+import { optionsOf } from '../../tensor/options.ts'
 import { defaultGenerator, type Generator } from '../../tensor/random.ts'
 
 /** Throws unless p is a probability. */
@@ -11,7 +12,8 @@ export function checkProbability(operation: string, p: number): void {
 }
 
 /** In training, zeroes each element with probability p and scales the others by 1 / (1 − p). Same draws as torch.nn.functional.dropout. */
-export function dropout(x: Tensor, p = 0.5, { training = true, generator = defaultGenerator }: { readonly training?: boolean; readonly generator?: Generator } = {}): Tensor {
+export function dropout(x: Tensor, p = 0.5, given: { readonly training?: boolean; readonly generator?: Generator } = {}): Tensor {
+  const { training = true, generator = defaultGenerator } = optionsOf('dropout', given)
   checkProbability('dropout', p)
   if (!training || p === 0 || x.numel() === 0) return x
   return named('MulBackward0', p === 1 ? x.mul(0) : dropoutOp([x], { p, generator }))

@@ -4,6 +4,7 @@ import { checkedIndex, take } from '../../autograd/ops/indexing.ts'
 import { addmm } from '../../autograd/ops/matmul.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { ShapeError } from '../../tensor/errors.ts'
+import { optionsOf } from '../../tensor/options.ts'
 import { normalizeDim, numelOf, sameShape, showShape } from '../../tensor/shape.ts'
 import { toIndices, type Indices } from './indices.ts'
 
@@ -20,7 +21,8 @@ export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): T
 }
 
 /** Rows of a table. index: (...), weight: (n, dim) -> (..., dim). The row `paddingIdx` gets no gradient. */
-export function embedding(index: Indices, weight: Tensor, { paddingIdx = null }: { readonly paddingIdx?: number | null } = {}): Tensor {
+export function embedding(index: Indices, weight: Tensor, given: { readonly paddingIdx?: number | null } = {}): Tensor {
+  const { paddingIdx = null } = optionsOf('embedding', given)
   if (weight.ndim !== 2) throw new ShapeError('embedding', `a weight of shape ${showShape(weight.shape)} is no table of rows`, 'give (n, dim)')
   const indices = checkedIndex('embedding', toIndices(index), weight.shape[0], false)
   const padding = paddingIdx === null ? null : normalizeDim('embedding', paddingIdx, weight.shape[0])

@@ -5,6 +5,7 @@ import { gather } from '../../autograd/ops/indexing.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { IndexError, ShapeError, ValueError } from '../../tensor/errors.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
+import { optionsOf } from '../../tensor/options.ts'
 import { broadcastShapes, sameShape, showShape } from '../../tensor/shape.ts'
 import { toIndices, type Indices } from './indices.ts'
 
@@ -35,7 +36,8 @@ function reduced(operation: string, terms: Tensor, reduction: Reduction): Tensor
  * Cross entropy of unnormalised scores. input: (C,), (N, C) or (N, C, d...); target: class indices (), (N,) or (N, d...), or
  * probabilities of input's shape. A scalar unless reduction is 'none'. Same as torch.nn.functional.cross_entropy.
  */
-export function crossEntropy(input: Tensor, target: Indices, { labelSmoothing = 0, ...options }: CrossEntropyOptions = {}): Tensor {
+export function crossEntropy(input: Tensor, target: Indices, given: CrossEntropyOptions = {}): Tensor {
+  const { labelSmoothing = 0, ...options } = optionsOf('crossEntropy', given)
   if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) throw new ValueError('crossEntropy', `a label smoothing of ${labelSmoothing} is not in [0, 1]`, 'give a number from 0 to 1')
   const targets = toIndices(target)
   const classDim = input.ndim === 1 ? 0 : 1
@@ -68,7 +70,7 @@ function alongClasses(weight: Tensor, input: Tensor, classDim: number): Tensor {
 
 /** The negative log likelihood of class indices given log probabilities. Shapes as in crossEntropy. Same as torch.nn.functional.nll_loss. */
 export function nllLoss(input: Tensor, target: Indices, options: NLLOptions = {}): Tensor {
-  return nllWithSmoothing('nllLoss', input, toIndices(target), 0, options)
+  return nllWithSmoothing('nllLoss', input, toIndices(target), 0, optionsOf('nllLoss', options))
 }
 
 function nllWithSmoothing(operation: string, logProbs: Tensor, target: Tensor, labelSmoothing: number, { weight = null, ignoreIndex = -100, reduction = 'mean' }: NLLOptions): Tensor {
@@ -112,13 +114,15 @@ function checkBroadcast(operation: string, input: Tensor, other: Tensor | null):
 }
 
 /** (input − target)². Same as torch.nn.functional.mse_loss. */
-export function mseLoss(input: Tensor, target: Tensor, { reduction = 'mean' }: { readonly reduction?: Reduction } = {}): Tensor {
+export function mseLoss(input: Tensor, target: Tensor, given: { readonly reduction?: Reduction } = {}): Tensor {
+  const { reduction = 'mean' } = optionsOf('mseLoss', given)
   checkBroadcast('mseLoss', input, target)
   return named('MseLossBackward0', reduced('mseLoss', input.sub(target).pow(2), reduction))
 }
 
 /** |input − target|. Same as torch.nn.functional.l1_loss. */
-export function l1Loss(input: Tensor, target: Tensor, { reduction = 'mean' }: { readonly reduction?: Reduction } = {}): Tensor {
+export function l1Loss(input: Tensor, target: Tensor, given: { readonly reduction?: Reduction } = {}): Tensor {
+  const { reduction = 'mean' } = optionsOf('l1Loss', given)
   checkBroadcast('l1Loss', input, target)
   return reduced('l1Loss', input.sub(target).abs(), reduction)
 }
@@ -135,7 +139,8 @@ export interface BCEOptions {
  * Binary cross entropy of unnormalised scores with targets from 0 to 1 of the same shape: (1 − y) · x + (1 + (w − 1) · y) · log(1 + exp(−x)), w = posWeight.
  * Same as torch.nn.functional.binary_cross_entropy_with_logits.
  */
-export function binaryCrossEntropyWithLogits(input: Tensor, target: Tensor, { weight = null, posWeight = null, reduction = 'mean' }: BCEOptions = {}): Tensor {
+export function binaryCrossEntropyWithLogits(input: Tensor, target: Tensor, given: BCEOptions = {}): Tensor {
+  const { weight = null, posWeight = null, reduction = 'mean' } = optionsOf('binaryCrossEntropyWithLogits', given)
   const operation = 'binaryCrossEntropyWithLogits'
   if (!sameShape(input.shape, target.shape))
     throw new ShapeError(operation, `an input of shape ${showShape(input.shape)} and a target of shape ${showShape(target.shape)} differ`, 'give a target for each score')
@@ -157,7 +162,8 @@ export interface KLDivOptions {
 }
 
 /** Kullback-Leibler divergence of log probabilities from target probabilities: y · (log y − x), 0 where y = 0. Same as torch.nn.functional.kl_div. */
-export function klDiv(input: Tensor, target: Tensor, { reduction = 'mean', logTarget = false }: KLDivOptions = {}): Tensor {
+export function klDiv(input: Tensor, target: Tensor, given: KLDivOptions = {}): Tensor {
+  const { reduction = 'mean', logTarget = false } = optionsOf('klDiv', given)
   checkBroadcast('klDiv', input, target)
   const isZero = target.eq(0)
   const terms = logTarget ? target.exp().mul(target.sub(input)) : choosing(isZero, 0, target.mul(choosing(isZero, 1, target).log())).sub(target.mul(input))

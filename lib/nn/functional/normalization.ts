@@ -5,6 +5,7 @@ import { choosing } from '../../autograd/ops/where.ts'
 import { layerNorm as layerNormOp } from '../../autograd/ops/layer-norm.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
+import { optionsOf } from '../../tensor/options.ts'
 import { normalizeDim, numelOf, sameShape, showShape, type Shape } from '../../tensor/shape.ts'
 
 export interface Affine {
@@ -15,7 +16,8 @@ export interface Affine {
 }
 
 /** Over the last dimensions, whose sizes are `normalizedShape`: (x − mean) / √(var + eps) · weight + bias. Same as torch.nn.functional.layer_norm. */
-export function layerNorm(x: Tensor, normalizedShape: number | Shape, { weight = null, bias = null, eps = 1e-5 }: Affine = {}): Tensor {
+export function layerNorm(x: Tensor, normalizedShape: number | Shape, given: Affine = {}): Tensor {
+  const { weight = null, bias = null, eps = 1e-5 } = optionsOf('layerNorm', given)
   const shape = typeof normalizedShape === 'number' ? [normalizedShape] : normalizedShape
   if (shape.length === 0 || shape.length > x.ndim || !sameShape(x.shape.slice(x.ndim - shape.length), shape))
     throw new ShapeError('layerNorm', `an input of shape ${showShape(x.shape)} does not end with the normalized shape ${showShape(shape)}`, 'give the sizes of the last dimensions')
@@ -35,7 +37,8 @@ export interface BatchNormOptions extends Affine {
  * Each channel over all else: x (N, C, ...). In training, runningMean and runningVar (C,), where given, move towards the batch's.
  * Same as torch.nn.functional.batch_norm.
  */
-export function batchNorm(x: Tensor, runningMean: Tensor | null, runningVar: Tensor | null, { weight = null, bias = null, training = false, momentum = 0.1, eps = 1e-5 }: BatchNormOptions = {}): Tensor {
+export function batchNorm(x: Tensor, runningMean: Tensor | null, runningVar: Tensor | null, given: BatchNormOptions = {}): Tensor {
+  const { weight = null, bias = null, training = false, momentum = 0.1, eps = 1e-5 } = optionsOf('batchNorm', given)
   if (x.ndim < 2) throw new ShapeError('batchNorm', `an input of shape ${showShape(x.shape)} has no channels`, 'give (N, C, ...)')
   const channels = x.shape[1]
   for (const [name, part] of Object.entries({ runningMean, runningVar, weight, bias }))
@@ -63,7 +66,8 @@ function updateRunning(runningMean: Tensor | null, runningVar: Tensor | null, me
 }
 
 /** The channels of x (N, C, ...) in `numGroups` groups, each normalised with all its places. Same as torch.nn.functional.group_norm. */
-export function groupNorm(x: Tensor, numGroups: number, { weight = null, bias = null, eps = 1e-5 }: Affine = {}): Tensor {
+export function groupNorm(x: Tensor, numGroups: number, given: Affine = {}): Tensor {
+  const { weight = null, bias = null, eps = 1e-5 } = optionsOf('groupNorm', given)
   const [N, C] = x.shape
   if (x.ndim < 2 || !Number.isInteger(numGroups) || numGroups < 1 || C % numGroups !== 0)
     throw new ValueError('groupNorm', `${numGroups} groups do not divide the channels of ${showShape(x.shape)}`, 'give a number of groups that divides the channels')
@@ -83,7 +87,8 @@ export interface NormalizeOptions {
 }
 
 /** x divided by its norm along a dimension. Same as torch.nn.functional.normalize. */
-export function normalize(x: Tensor, { p = 2, dim = 1, eps = 1e-12 }: NormalizeOptions = {}): Tensor {
+export function normalize(x: Tensor, given: NormalizeOptions = {}): Tensor {
+  const { p = 2, dim = 1, eps = 1e-12 } = optionsOf('normalize', given)
   if (!(p > 0)) throw new ValueError('normalize', `p = ${p} is not above 0`, 'give the order of the norm, such as 2')
   return x.div(norm(x, p, normalizeDim('normalize', dim, x.ndim)).clamp({ min: eps }))
 }

@@ -6,6 +6,7 @@ import type { Tensor } from '../../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
 import { kernels } from '../../tensor/kernels/active.ts'
 import { NDArray, type Range } from '../../tensor/ndarray.ts'
+import { optionsOf } from '../../tensor/options.ts'
 import { showShape } from '../../tensor/shape.ts'
 
 export interface PadOptions {
@@ -18,7 +19,8 @@ export interface PadOptions {
  * Puts `value` around x: pad lists how much before and after, the last dimension first: [left, right, top, bottom, ...].
  * A negative amount crops. Same as torch.nn.functional.pad.
  */
-export function pad(x: Tensor, pad: readonly number[], { value = 0, mode = 'constant' }: PadOptions = {}): Tensor {
+export function pad(x: Tensor, pad: readonly number[], given: PadOptions = {}): Tensor {
+  const { value = 0, mode = 'constant' } = optionsOf('pad', given)
   if (mode !== 'constant') throw new ValueError('pad', `${String(mode)} is no mode`, "only 'constant' padding is there")
   if (pad.length % 2 !== 0 || pad.length > 2 * x.ndim || !pad.every(Number.isInteger))
     throw new ValueError('pad', `[${pad.join(', ')}] does not say how much is put before and after dimensions of ${showShape(x.shape)}`, 'give two whole numbers for each dimension, the last dimension first')

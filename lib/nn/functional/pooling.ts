@@ -7,6 +7,7 @@ import type { Tensor } from '../../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
 import type { Windows } from '../../tensor/kernels/kernels.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
+import { optionsOf } from '../../tensor/options.ts'
 import { showShape, type Shape } from '../../tensor/shape.ts'
 import { maxPlaces, pair, windowsOver, type Pair } from '../../tensor/windows.ts'
 
@@ -33,7 +34,8 @@ function checkPadding(operation: string, kernelSize: Pair, padding: Pair): void 
 }
 
 /** The largest number of each window; the first of equal ones takes the gradient. x: (N, C, H, W) or (C, H, W). Same as torch.nn.functional.max_pool2d. */
-export function maxPool2d(x: Tensor, kernelSize: Pair, { stride = kernelSize, padding = 0, dilation = 1, ceilMode = false }: PoolOptions & { readonly dilation?: Pair } = {}): Tensor {
+export function maxPool2d(x: Tensor, kernelSize: Pair, given: PoolOptions & { readonly dilation?: Pair } = {}): Tensor {
+  const { stride = kernelSize, padding = 0, dilation = 1, ceilMode = false } = optionsOf('maxPool2d', given)
   checkPadding('maxPool2d', kernelSize, padding)
   return batched('maxPool2d', x, (pictures) => {
     const windows = windowsOver('maxPool2d', pictures.shape, { kernel: kernelSize, stride, padding, dilation, ceilMode })
@@ -62,7 +64,8 @@ export interface AvgPoolOptions extends PoolOptions {
 }
 
 /** The mean of each window. x: (N, C, H, W) or (C, H, W). Same as torch.nn.functional.avg_pool2d. */
-export function avgPool2d(x: Tensor, kernelSize: Pair, { stride = kernelSize, padding = 0, ceilMode = false, countIncludePad = true, divisorOverride = null }: AvgPoolOptions = {}): Tensor {
+export function avgPool2d(x: Tensor, kernelSize: Pair, given: AvgPoolOptions = {}): Tensor {
+  const { stride = kernelSize, padding = 0, ceilMode = false, countIncludePad = true, divisorOverride = null } = optionsOf('avgPool2d', given)
   checkPadding('avgPool2d', kernelSize, padding)
   if (divisorOverride === 0) throw new ValueError('avgPool2d', 'a divisorOverride of 0 was given', 'leave it out to divide by the number of places')
   return batched('avgPool2d', x, (pictures) => {
@@ -89,6 +92,7 @@ export function adaptiveAvgPool2d(x: Tensor, outputSize: AdaptiveSize): Tensor {
   const given = typeof outputSize === 'number' ? [outputSize, outputSize] : outputSize
   return batched('adaptiveAvgPool2d', x, (pictures) => {
     const size = pair('adaptiveAvgPool2d', 'outputSize', given.map((part, axis) => part ?? pictures.shape[2 + axis]), 0)
+    if (size.every((part) => part === 1)) return pictures.mean([2, 3], true)
     return named('AdaptiveAvgPool2DBackward0', meansAlong(meansAlong(pictures, 2, size[0]), 3, size[1]))
   })
 }

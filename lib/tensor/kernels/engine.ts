@@ -61,7 +61,7 @@ function startSimd(): SimdEngine | null {
   if (!hasSimd()) return refuse('WebAssembly SIMD is not to be had here')
   const megabytes = Number(environment('VITGRAD_HEAP_MB') ?? 3072)
   if (!(megabytes > 0)) throw new ValueError('VITGRAD_HEAP_MB', `«${environment('VITGRAD_HEAP_MB')}» is no size`, 'set it to a number of MiB, or unset it')
-  const heap = new Heap({ shared: hasSharedMemory(), limit: megabytes * 2 ** 20 })
+  const heap = new Heap({ shared: hasSharedMemory(), limit: megabytes * 2 ** 20, scribble: environment('VITGRAD_HEAP_SCRIBBLE') === '1' })
   const relaxed = environment('VITGRAD_RELAXED') !== '0'
   const revectorize = environment('VITGRAD_REVECTORIZE') === '1'
   if (!revectorize) return createSimdEngine(heap, detectTarget({ relaxed }), threads ?? defaultThreads())

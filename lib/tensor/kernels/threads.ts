@@ -15,9 +15,11 @@
  * - A late thread finds that `CURRENT` has moved, or a ticket with another number. Numbers on tickets begin anew after `TAGS` jobs; main
  *   waits then until all cells are clear, so that no two jobs can be taken for one another.
  * - What a worker did that ended at whatever point is in its cell. Main does that chunk again. So a chunk must be repeatable: it
- *   computes its outputs from inputs that it does not change.
+ *   computes its outputs from inputs that it does not change. A job that works in place says so: it is done to its end too, but then an
+ *   error says that some numbers may be off.
  * - What a chunk computes depends on its number alone, so results do not depend on who did it.
  */
+import { ThreadError } from '../errors.ts'
 import type { Heap } from '../heap.ts'
 import type { WasmKernel } from './simd/runtime.ts'
 import { maySleep, startThread, type Thread } from './workers.ts'
@@ -29,11 +31,16 @@ export interface Pool {
    * Has `kernel(...args, begin, end, thread)` done over units 0 ... count − 1 in chunks of `grain` (or more, where there would be too
    * many) on all threads, after everything asked for before. May return before it is done; an error of a kernel is thrown by a later call.
    */
-  run(kernel: string, args: readonly number[], count: number, grain: number): void
+  run(kernel: string, args: readonly number[], count: number, grain: number, options?: JobOptions): void
   /** Returns when everything asked for has been done. */
   finish(): void
   /** Finishes and ends the threads. Main can still run kernels alone. */
   close(): void
+}
+
+export interface JobOptions {
+  /** Whether the kernel changes what it reads. If a thread ends in the middle of such a job, this call or a later one throws a ThreadError. */
+  readonly inPlace?: boolean
 }
 
 export interface PoolOptions {
@@ -75,6 +82,8 @@ const LAYOUT = {
   GRAIN: LINE + 2,
   CHUNKS: LINE + 3,
   ARGUMENTS: LINE + 4,
+  /** 1 if the job must not be done twice. */
+  IN_PLACE: LINE + 5,
   /** A line for each thread, with the ticket of the chunk it works on; 0 for none; negative when it could not do it. */
   TAKEN: 3 * LINE + RING * 2 * LINE,
   LINE,
@@ -84,7 +93,7 @@ const LAYOUT = {
   TAGS: 2 ** 17 - 1,
 } as const
 
-const { CURRENT, NEXT, SLEEPERS, JOBS, JOB, KERNEL, COUNT, GRAIN, CHUNKS, ARGUMENTS, TAKEN, LEFT_BITS, LEFT, TAGS } = LAYOUT
+const { CURRENT, NEXT, SLEEPERS, JOBS, JOB, KERNEL, COUNT, GRAIN, CHUNKS, ARGUMENTS, IN_PLACE, TAKEN, LEFT_BITS, LEFT, TAGS } = LAYOUT
 
 /** How often a thread looks for a change before it sleeps: some 45 µs. */
 const SPINS = 5000
@@ -212,6 +221,8 @@ class WorkerPool implements Pool {
   #workers: readonly NumberedThread[] = []
   #started = false
   #warned = false
+  /** The kernel of a job in place of which a chunk may have been done twice. */
+  #doubtful: string | null = null
 
   constructor({ heap, module, threads }: PoolOptions) {
     this.#threads = threads
@@ -235,7 +246,7 @@ class WorkerPool implements Pool {
     return this.#threads
   }
 
-  run(name: string, args: readonly number[], count: number, grain: number): void {
+  run(name: string, args: readonly number[], count: number, grain: number, { inPlace = false }: JobOptions = {}): void {
     const number = this.#numberOf.get(name)
     if (number === undefined) throw new Error(`there is no kernel ${name}`)
     const size = Math.max(grain, Math.ceil(count / LEFT))
@@ -244,7 +255,7 @@ class WorkerPool implements Pool {
     if (!this.#started && chunks > 1) this.#start()
     if (this.#isIdle && (chunks === 1 || this.#workers.length === 0))
       for (let begin = 0; begin < count; begin += size) this.#kernels[number](...args, begin, Math.min(begin + size, count), 0)
-    else this.#ask(number, args, count, size, chunks)
+    else this.#ask(number, args, count, size, chunks, inPlace)
   }
 
   finish(): void {
@@ -264,7 +275,7 @@ class WorkerPool implements Pool {
   }
 
   /** Puts a job into the ring. Only main writes `NEXT`. */
-  #ask(kernel: number, args: readonly number[], count: number, grain: number, chunks: number): void {
+  #ask(kernel: number, args: readonly number[], count: number, grain: number, chunks: number, inPlace: boolean): void {
     const { cells, numbers, mostArguments } = this.#team
     const job = cells[NEXT]
     if ((job & TAGS) === 0) this.#settle()
@@ -275,6 +286,7 @@ class WorkerPool implements Pool {
     cells[line + GRAIN] = grain
     cells[line + CHUNKS] = chunks
     cells[line + ARGUMENTS] = args.length
+    cells[line + IN_PLACE] = Number(inPlace)
     Atomics.store(cells, line, ((job & TAGS) << LEFT_BITS) | chunks)
     Atomics.store(cells, NEXT, (job + 1) | 0)
     if (Atomics.load(cells, SLEEPERS) > 0) Atomics.notify(cells, NEXT)
@@ -292,6 +304,14 @@ class WorkerPool implements Pool {
         throw error
       }
     }
+    this.#reportDoubt()
+  }
+
+  #reportDoubt(): void {
+    const kernel = this.#doubtful
+    if (!kernel) return
+    this.#doubtful = null
+    throw new ThreadError(kernel, 'a thread ended while it changed numbers in place, so some of them may have been changed twice', 'load the last checkpoint, and take the step again')
   }
 
   /** Finishes, and waits until no worker is about to look at a ticket. */
@@ -343,7 +363,11 @@ class WorkerPool implements Pool {
       const job = Atomics.load(cells, CURRENT)
       // What a worker noted last may also stem from an earlier job. If the kernel is to blame rather than the thread, it throws here.
       try {
-        if (ticket !== 0 && job !== cells[NEXT] && ticket >> LEFT_BITS === (job & TAGS)) this.#member.work(job, ticket)
+        if (ticket !== 0 && job !== cells[NEXT] && ticket >> LEFT_BITS === (job & TAGS)) {
+          const line = JOBS + (job & (RING - 1)) * JOB
+          if (cells[line + IN_PLACE] === 1) this.#doubtful = [...this.#numberOf.keys()][cells[line + KERNEL]]
+          this.#member.work(job, ticket)
+        }
       } finally {
         Atomics.store(cells, cell, 0)
       }

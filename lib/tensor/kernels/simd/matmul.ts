@@ -21,7 +21,7 @@ interface Product {
 }
 
 /** A leading dimension: how many matrices, and how far apart, in bytes, they lie in A and B. */
-interface Batch {
+export interface Batch {
   readonly size: number
   readonly a: number
   readonly b: number
@@ -87,7 +87,7 @@ function withDense(runtime: Runtime, x: NDArray, use: (dense: NDArray) => void):
 }
 
 /** The leading dimensions, those that lie evenly inside one another as one. */
-function mergeBatches(a: NDArray, b: NDArray): Batch[] {
+export function mergeBatches(a: NDArray, b: NDArray): Batch[] {
   const batches: Batch[] = []
   for (let d = 0; d < a.ndim - 2; d++) {
     const batch = { size: a.shape[d], a: 4 * a.strides[d], b: 4 * b.strides[d] }

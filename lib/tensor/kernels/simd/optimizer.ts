@@ -197,7 +197,7 @@ function update(runtime: Runtime, kernel: string, shared: readonly number[], par
         numbers[at + OWN + 1] = own[1]
       }
     }
-    runtime.run(kernel, [address, ...shared], rows, Math.ceil((CHUNK * rows) / total))
+    runtime.run(kernel, [address, ...shared], rows, Math.ceil((CHUNK * rows) / total), { inPlace: true })
   })
 }
 

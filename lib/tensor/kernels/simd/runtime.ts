@@ -1,6 +1,6 @@
 /** What SIMD kernels run on: the heap, the compiled module, and the threads that share the work. */
 import type { Heap } from '../../heap.ts'
-import type { Pool } from '../threads.ts'
+import type { JobOptions, Pool } from '../threads.ts'
 
 /**
  * A kernel is a function of the module with its own arguments (addresses in bytes, sizes, numbers), followed by
@@ -19,7 +19,7 @@ export interface Runtime {
    * everything asked for before. The cut depends on the sizes alone, never on the number of threads. It may return before it is done:
    * what looks at the heap otherwise than by kernels calls `finish` first.
    */
-  run(kernel: string, args: readonly number[], count: number, grain: number): void
+  run(kernel: string, args: readonly number[], count: number, grain: number, options?: JobOptions): void
   /** Returns when everything asked for has been done. */
   finish(): void
   /** Lends `bytes` of memory to the kernels that `use` asks for. */
@@ -40,8 +40,8 @@ export function createRuntime(heap: Heap, instance: WebAssembly.Instance, pool: 
     get threads() {
       return this.pool?.threads ?? 1
     },
-    run(name, args, count, grain) {
-      if (this.pool) return this.pool.run(name, args, count, grain)
+    run(name, args, count, grain, options) {
+      if (this.pool) return this.pool.run(name, args, count, grain, options)
       let fn = cache.get(name)
       if (!fn) cache.set(name, (fn = kernel(name)))
       for (let begin = 0; begin < count; begin += grain) fn(...args, begin, Math.min(begin + grain, count), 0)

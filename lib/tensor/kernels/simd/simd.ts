@@ -6,13 +6,14 @@ import { createPool, type Pool } from '../threads.ts'
 import * as attention from './attention.ts'
 import * as copy from './copy.ts'
 import * as elementwise from './elementwise.ts'
+import { emitDoubleGemm } from './double-gemm.ts'
 import { emitGemm } from './gemm.ts'
 import * as indexing from './indexing.ts'
 import * as layerNorm from './layer-norm.ts'
-import { matmul } from './matmul.ts'
 import * as optimizer from './optimizer.ts'
 import * as reduce from './reduce.ts'
 import { createRuntime } from './runtime.ts'
+import * as small from './small.ts'
 import * as softmax from './softmax.ts'
 import { staged } from './staging.ts'
 import type { Target } from './target.ts'
@@ -34,6 +35,7 @@ export function createSimdEngine(heap: Heap, target: Target, threads: number): S
   reduce.emitReduce(module)
   softmax.emitSoftmax(module, target)
   emitGemm(module, target)
+  emitDoubleGemm(module)
   layerNorm.emitLayerNorm(module, target)
   attention.emitAttention(module, target)
   windows.emitWindows(module)
@@ -53,9 +55,9 @@ export function createSimdEngine(heap: Heap, target: Target, threads: number): S
     unary: on(elementwise.unary), binary: on(elementwise.binary), where: on(elementwise.where),
     reduce: on(reduce.reduce), argReduce: on(reduce.argReduce), cumsum: on(reduce.cumsum),
     softmax: on(softmax.softmax), logSoftmax: on(softmax.logSoftmax), softmaxBackward: on(softmax.softmaxBackward), logSoftmaxBackward: on(softmax.logSoftmaxBackward),
-    matmul: on(matmul),
-    layerNorm: on(layerNorm.layerNorm), layerNormBackward: on(layerNorm.layerNormBackward),
-    attention: on(attention.attention), attentionBackward: on(attention.attentionBackward),
+    matmul: on(small.matmul),
+    layerNorm: on(small.layerNorm), layerNormBackward: on(small.layerNormBackward),
+    attention: on(small.attention), attentionBackward: on(small.attentionBackward),
     unfold: on(windows.unfold), fold: on(windows.fold), maxPlaces: on(windows.maxPlaces),
     take: on(indexing.take), putAdd: on(indexing.putAdd), gather: on(indexing.gather), scatterAdd: on(indexing.scatterAdd),
     sgd: on(optimizer.sgd), adam: on(optimizer.adam), rmsprop: on(optimizer.rmsprop), lerp: on(optimizer.lerp),

@@ -116,6 +116,12 @@ export const f32 = {
   fromI32: unary('i32', 'f32', 0xb2),
 }
 
+export const f64 = {
+  store: store('f64', 3, 0x39),
+  /** A float32 in double precision. */
+  load32: (pointer: Arg<'i32'>, offset = 0): Expr<'f64'> => unary('f32', 'f64', 0xbb)(f32.load(pointer, offset)),
+}
+
 const simd = (op: number): number[] => [0xfd, ...unsigned(op)]
 
 /** Sixteen bytes, whatever they hold. */
@@ -125,6 +131,8 @@ export const v128 = {
   loadSplat: load('v128', 2, ...simd(9)),
   /** One number into the first lane; 0 into the others. */
   load1: load('v128', 2, ...simd(92)),
+  /** Two numbers into the first lanes; 0 into the others. */
+  load2: load('v128', 2, ...simd(93)),
   /** Lane `lane` to memory; or two lanes, `pair` 0 or 1. */
   store1: (pointer: Arg<'i32'>, vector: Expr<'v128'>, lane: number, offset = 0): Statement => ({ code: [codeOf('i32', pointer), vector.code, simd(90), 2, unsigned(offset), lane] }),
   store2: (pointer: Arg<'i32'>, vector: Expr<'v128'>, pair: number, offset = 0): Statement => ({ code: [codeOf('i32', pointer), vector.code, simd(91), 2, unsigned(offset), pair] }),
@@ -151,6 +159,13 @@ export const f32x4 = {
   fromI32x4: unary('v128', 'v128', ...simd(250)),
   /** a · b + c, rounded once or twice as the machine likes. */
   relaxedMadd: ternary('v128', ...simd(0x105)),
+}
+
+/** Two float64. promoteLow and demote turn the first two of four float32 into them and back. */
+export const f64x2 = {
+  splat: unary('f64', 'v128', ...simd(20)),
+  add: binary('v128', 'v128', ...simd(240)), mul: binary('v128', 'v128', ...simd(242)),
+  promoteLow: unary('v128', 'v128', ...simd(95)), demote: unary('v128', 'v128', ...simd(94)),
 }
 
 export const i32x4 = {
