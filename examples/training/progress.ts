@@ -31,7 +31,7 @@ function lines(title: string, total: number): Progress {
     show(done, text) {
       if (performance.now() - told < QUIET_MS) return
       told = performance.now()
-      console.error(`${title} ${Math.floor((100 * done) / total)} %  ${text}`)
+      console.error(`${title} ${Math.floor((100 * done) / total)} %  ${text}`.trimEnd())
     },
     finish() {},
   }
