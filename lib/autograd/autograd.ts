@@ -1,5 +1,5 @@
 /** What `autograd` offers besides the methods of tensors. */
-export { detectAnomaly } from './anomaly.ts'
+export { detectAnomaly, type AnomalyOptions } from './anomaly.ts'
 export { checkpoint } from './checkpoint.ts'
 export { backward, grad } from './engine.ts'
 export { Function, FunctionContext } from './function.ts'

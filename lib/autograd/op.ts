@@ -2,7 +2,7 @@
 import { ValueError } from '../tensor/errors.ts'
 import { NDArray } from '../tensor/ndarray.ts'
 import { allocatingIn, Region } from '../tensor/storage.ts'
-import { anomalyTrace } from './anomaly.ts'
+import { anomalyTrace, checkResults } from './anomaly.ts'
 import { isGradEnabled } from './grad-mode.ts'
 import { Context, Node, type Edge } from './graph.ts'
 import type { Tensor } from './tensor.ts'
@@ -97,6 +97,7 @@ export function defineOp<const I extends Arrays, R extends NDArray | NDArray[], 
 
 /** Puts a node behind `outputs`, whose gradients `backward` turns into gradients of `inputs`. `made` is the memory that goes with it. */
 export function record(name: string, inputs: readonly (Tensor | null)[], outputs: readonly Tensor[], context: Context, backward: (grads: readonly (Tensor | null)[]) => readonly (Tensor | null)[], made?: Region): void {
+  checkResults(name, inputs, outputs)
   const node = new Node(name, inputs.map(edgeOf), outputs.map((output) => output.shape), context, backward, made)
   node.trace = anomalyTrace()
   outputs.forEach((output, i) => output.attach(node, i))

@@ -57,3 +57,11 @@ export function fold(x: NDArray, shape: Shape, windows: Windows): NDArray {
   kernels().fold(out, x, windows)
   return out
 }
+
+/** The place of the first largest number of each window among its channel's H · W pixels: x (N, C, H, W) -> (N, C, Hout, Wout). */
+export function maxPlaces(x: NDArray, windows: Windows): NDArray {
+  const [N, C] = x.shape
+  const out = NDArray.empty([N, C, ...windows.output], 'int64')
+  kernels().maxPlaces(out, x, windows)
+  return out
+}

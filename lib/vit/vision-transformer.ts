@@ -5,6 +5,7 @@ import type { Tensor } from '../autograd/tensor.ts'
 import * as nn from '../nn/nn.ts'
 import { ShapeError, ValueError } from '../tensor/errors.ts'
 import { showShape } from '../tensor/shape.ts'
+import { Attention } from './attention.ts'
 
 export interface VisionTransformerOptions {
   /** Height and width of a picture. */
@@ -41,30 +42,6 @@ class PatchEmbed extends nn.Module {
   }
   forward(x: Tensor): Tensor {
     return this.proj(x).flatten(2).transpose(1, 2)
-  }
-}
-
-/** Self-attention with several heads; queries, keys and values come from one projection. (B, N, dim) -> (B, N, dim) */
-class Attention extends nn.Module {
-  readonly numHeads: number
-  readonly qkv: nn.Linear
-  readonly attn_drop: nn.Dropout
-  readonly proj: nn.Linear
-  readonly proj_drop: nn.Dropout
-
-  constructor(dim: number, heads: number, dropout: number, bias: boolean) {
-    super()
-    this.numHeads = heads
-    this.qkv = new nn.Linear(dim, 3 * dim, { bias })
-    this.attn_drop = new nn.Dropout(dropout)
-    this.proj = new nn.Linear(dim, dim)
-    this.proj_drop = new nn.Dropout(dropout)
-  }
-  forward(x: Tensor): Tensor {
-    const [B, N, dim] = x.shape
-    const [q, k, v] = this.qkv(x).reshape([B, N, 3, this.numHeads, dim / this.numHeads]).permute([2, 0, 3, 1, 4]).unbind(0)
-    const heads = nn.functional.scaledDotProductAttention(q, k, v, { dropoutP: this.attn_drop.training ? this.attn_drop.p : 0 })
-    return this.proj_drop(this.proj(heads.transpose(1, 2).reshape([B, N, dim])))
   }
 }
 
@@ -108,7 +85,7 @@ class Block extends nn.Module {
   constructor({ dim, heads, hidden, dropout, qkvBias }: BlockOptions, dropPath: number) {
     super()
     this.norm1 = new nn.LayerNorm(dim, { eps: 1e-6 })
-    this.attn = new Attention(dim, heads, dropout, qkvBias)
+    this.attn = new Attention(dim, heads, { dropout, qkvBias })
     this.drop_path1 = dropPath > 0 ? new nn.DropPath(dropPath) : new nn.Identity()
     this.norm2 = new nn.LayerNorm(dim, { eps: 1e-6 })
     this.mlp = new Mlp(dim, hidden, dropout)

@@ -223,4 +223,12 @@ test('workers do not keep a process alive', async () => {
   assert.equal([code, output], [0, 'left\n'])
 })
 
+test('a worker that has prepared all there was ends without a word, also where events are let in before the last batch is taken', async () => {
+  const batches = new DataLoader(pictures(4, null), { batchSize: 1, numWorkers: 1 })[Symbol.iterator]()
+  for (let taken = 0; taken < 3; taken++) batches.next()
+  while (workers[0].threadId !== -1) await new Promise((resolve) => setTimeout(resolve, 5))
+  assert.equal(warnings, [])
+  batches.next()
+})
+
 test.run()

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import type { Windows } from '../../lib/tensor/kernels/kernels.ts'
 import * as twin from '../../lib/tensor/kernels/reference/windows.ts'
 import { emitCopy } from '../../lib/tensor/kernels/simd/copy.ts'
-import { emitWindows, fold, unfold } from '../../lib/tensor/kernels/simd/windows.ts'
+import { emitWindows, fold, maxPlaces, unfold } from '../../lib/tensor/kernels/simd/windows.ts'
 import { NDArray } from '../../lib/tensor/ndarray.ts'
 import { numelOf, type Shape } from '../../lib/tensor/shape.ts'
 import { windowsOver, type WindowOptions } from '../../lib/tensor/windows.ts'
@@ -107,6 +107,24 @@ test('one unit after the other gives what all at once give', () => {
   unfold(runtime, laid, whole, windows, 0)
   unfold(single, laidByOne, whole, windows, 0)
   assert.equal(numbers(laidByOne), numbers(laid))
+})
+
+test('the place of the largest number of each window, the first of equal ones and the first NaN', () => {
+  for (const [shape, options] of CASES) {
+    const windows = windowsOver('maxPlaces', shape, options)
+    if (options.dilation || shape.includes(0) || windows.padding.some((size, axis) => size > windows.kernel[axis] / 2)) continue
+    const drawn = random(shape, 2)
+    for (const change of [(value: number) => value, Math.round, (value: number) => (value > 0.5 ? NaN : value), () => -Infinity]) {
+      const x = array(Float32Array.from(numbers(drawn), change), shape, 1)
+      const places = [...shape.slice(0, 2), ...windows.output]
+      const expected = NDArray.zeros(places)
+      twin.maxPlaces(expected, dense(x), windows)
+      const out = zeros(places, 3)
+      maxPlaces(runtime, out, x, windows)
+      assert.equal(numbers(out), numbers(expected), `${shape} ${JSON.stringify(options)}`)
+      assert.ok(surroundings(out).every(Number.isNaN))
+    }
+  }
 })
 
 test.run()

@@ -2,15 +2,14 @@
 import { constant, named } from '../../autograd/op.ts'
 import { gather } from '../../autograd/ops/indexing.ts'
 import { cat } from '../../autograd/ops/joining.ts'
-import { argExtremum } from '../../autograd/ops/reduce.ts'
 import { unfold } from '../../autograd/ops/windows.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
 import type { Windows } from '../../tensor/kernels/kernels.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
 import { optionsOf } from '../../tensor/options.ts'
-import { showShape } from '../../tensor/shape.ts'
-import { pair, windowsOver, type Pair } from '../../tensor/windows.ts'
+import { showShape, type Shape } from '../../tensor/shape.ts'
+import { maxPlaces, pair, windowsOver, type Pair } from '../../tensor/windows.ts'
 
 export interface PoolOptions {
   /** Default: the kernel size, so that windows lie side by side. */
@@ -40,9 +39,20 @@ export function maxPool2d(x: Tensor, kernelSize: Pair, given: PoolOptions & { re
   checkPadding('maxPool2d', kernelSize, padding)
   return batched('maxPool2d', x, (pictures) => {
     const windows = windowsOver('maxPool2d', pictures.shape, { kernel: kernelSize, stride, padding, dilation, ceilMode })
-    const places = unfold([pictures], { windows, fill: -Infinity }).flatten(-2)
-    const largest = gather([places, argExtremum('max', places, -1 + places.ndim, true)], places.ndim - 1)
-    return named('MaxPool2DWithIndicesBackward0', largest.squeeze(-1).permute([0, 3, 1, 2]))
+    checkInside(pictures.shape, windows)
+    const places = constant(maxPlaces(pictures.array, windows))
+    return named('MaxPool2DWithIndicesBackward0', gather([pictures.flatten(2), places.flatten(2)], 2).reshape(places.shape))
+  })
+}
+
+/** Throws where the places of a window, which lie apart when they are dilated, all lie in the padding. */
+function checkInside([, , ...sizes]: Shape, { kernel, stride, padding, dilation, output }: Windows): void {
+  sizes.forEach((size, axis) => {
+    for (let i = 0; i < output[axis]; i++) {
+      const places = Array.from({ length: kernel[axis] }, (_, k) => i * stride[axis] - padding[axis] + k * dilation[axis])
+      if (!places.some((place) => place >= 0 && place < size))
+        throw new ValueError('maxPool2d', `a window of ${kernel[axis]} places ${dilation[axis]} apart lies in the padding alone`, 'use a smaller dilation or padding')
+    }
   })
 }
 

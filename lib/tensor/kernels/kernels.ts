@@ -131,6 +131,8 @@ export interface Kernels {
   unfold(out: NDArray, x: NDArray, windows: Windows, fill: number): void
   /** The adjoint of unfold: x (N, Hout, Wout, C, kh, kw) summed into out (N, C, H, W). */
   fold(out: NDArray, x: NDArray, windows: Windows): void
+  /** The place of the first largest (or first NaN) of each window among its channel's H · W pixels: x (N, C, H, W) -> out (N, C, Hout, Wout). A window must have a place inside. */
+  maxPlaces(out: NDArray, x: NDArray, windows: Windows): void
 
   /** out[i, ...] = x[index[i], ...] */
   take(out: NDArray, x: NDArray, index: NDArray): void

@@ -16,7 +16,7 @@ export interface ThreadOptions {
   readonly data: unknown
   /** What of it is handed over rather than cloned; in Node only. */
   readonly transfer?: readonly MessagePort[]
-  /** Called from the event loop when the thread has ended by itself, with the reason. */
+  /** Called from the event loop when the thread has ended before its function returned, with the reason. */
   readonly ended: (reason: string) => void
 }
 
@@ -62,7 +62,7 @@ function startNodeThread({ Worker }: typeof import('node:worker_threads'), { sou
     ;(${source})(data)`
   const worker = new Worker(body, { eval: true, execArgv: [], env: {}, trackUnmanagedFds: true, workerData: { file, data }, transferList: [...transfer] })
   worker.on('error', ({ message }) => ended(message))
-  worker.on('exit', (code) => ended(`exit code ${code}`))
+  worker.on('exit', (code) => void (code !== 0 && ended(`exit code ${code}`)))
   worker.unref()
   return {
     isAlive() {

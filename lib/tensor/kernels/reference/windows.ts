@@ -33,3 +33,26 @@ export function fold(out: NDArray, x: NDArray, windows: Windows): void {
   })
   out.storage.data.set(sums, out.offset)
 }
+
+export function maxPlaces(out: NDArray, x: NDArray, { kernel, stride, padding, dilation, output }: Windows): void {
+  const [N, C, H, W] = x.shape
+  const pixels = x.values()
+  const places = out.storage.data
+  let to = out.offset
+  for (let plane = 0; plane < N * C; plane++)
+    for (let oy = 0; oy < output[0]; oy++)
+      for (let ox = 0; ox < output[1]; ox++) {
+        let place = -1
+        let largest = -Infinity
+        for (let ky = 0; ky < kernel[0]; ky++)
+          for (let kx = 0; kx < kernel[1]; kx++) {
+            const [row, column] = [oy * stride[0] - padding[0] + ky * dilation[0], ox * stride[1] - padding[1] + kx * dilation[1]]
+            if (row < 0 || row >= H || column < 0 || column >= W) continue
+            const value = pixels[plane * H * W + row * W + column]
+            if (place >= 0 && !(value > largest) && !(value !== value && largest === largest)) continue
+            place = row * W + column
+            largest = value
+          }
+        places[to++] = place
+      }
+}

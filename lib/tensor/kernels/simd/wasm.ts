@@ -111,6 +111,7 @@ export const i32 = {
 
 export const f32 = {
   add: binary('f32', 'f32', 0x92),
+  ne: binary('f32', 'i32', 0x5c), gt: binary('f32', 'i32', 0x5e),
   load: load('f32', 2, 0x2a), store: store('f32', 2, 0x38),
   fromI32: unary('i32', 'f32', 0xb2),
 }

@@ -129,9 +129,45 @@ function emitFold(module: WasmModule): void {
   })
 }
 
+/** A unit is one channel of one picture. A number takes the place of the largest so far if it is larger, or the first NaN. */
+function emitMaxPlaces(module: WasmModule): void {
+  module.function('maxPlaces', { out: 'i32', x: 'i32', ...geometry, begin: 'i32', end: 'i32', thread: 'i32' }, [], (f, p) => {
+    const area = f.let(i32.mul(p.H, p.W))
+    const to = f.let(i32.add(p.out, bytes(product(p.begin, p.outputH, p.outputW))))
+    const [place, y, x] = [f.local('i32'), f.local('i32'), f.local('i32')]
+    const [largest, value] = [f.local('f32'), f.local('f32')]
+    f.for(p.end, { from: p.begin }, (unit) => {
+      const plane = f.let(i32.add(p.x, bytes(i32.mul(unit, area))))
+      f.for(p.outputH, {}, (row) => f.for(p.outputW, {}, (column) => {
+        f.set(place, -1)
+        f.set(y, i32.sub(i32.mul(row, p.strideH), p.paddingH))
+        f.for(p.kernelH, {}, () => {
+          f.set(x, i32.sub(i32.mul(column, p.strideW), p.paddingW))
+          f.for(p.kernelW, {}, () => {
+            f.if(i32.and(i32.ltU(y, p.H), i32.ltU(x, p.W)), () => {
+              const here = f.let(i32.add(i32.mul(y, p.W), x))
+              f.set(value, f32.load(i32.add(plane, bytes(here))))
+              const firstNaN = i32.and(f32.ne(value, value), i32.eqz(f32.ne(largest, largest)))
+              f.if(i32.or(i32.ltS(place, 0), i32.or(f32.gt(value, largest), firstNaN)), () => {
+                f.set(place, here)
+                f.set(largest, value)
+              })
+            })
+            f.increase(x, p.dilationW)
+          })
+          f.increase(y, p.dilationH)
+        })
+        f.do(f32.store(to, f32.fromI32(place)))
+        f.increase(to, 4)
+      }))
+    })
+  })
+}
+
 export function emitWindows(module: WasmModule): void {
   emitUnfold(module)
   emitFold(module)
+  emitMaxPlaces(module)
 }
 
 // ---- dispatch
@@ -157,4 +193,12 @@ export function fold(runtime: Runtime, out: NDArray, x: NDArray, windows: Window
   const groups = Math.ceil(out.shape[1] / CHANNELS)
   const units = out.shape[0] * groups
   withDense(runtime, x, (dense) => runtime.run('fold', [out.pointer, dense.pointer, groups, ...geometryOf(out.shape, windows)], units, Math.ceil((CHUNK * units) / (out.numel + x.numel))))
+}
+
+/** The place of the first largest (or first NaN) of each window among its channel's pixels: x (N, C, H, W) -> out (N, C, Hout, Wout). */
+export function maxPlaces(runtime: Runtime, out: NDArray, x: NDArray, windows: Windows): void {
+  if (out.numel === 0) return
+  const planes = out.shape[0] * out.shape[1]
+  const work = (out.numel / planes) * windows.kernel[0] * windows.kernel[1]
+  withDense(runtime, x, (dense) => runtime.run('maxPlaces', [out.pointer, dense.pointer, ...geometryOf(x.shape, windows)], planes, Math.ceil(CHUNK / work)))
 }

@@ -1,0 +1,25 @@
+/** What a person did wrong, or what went wrong on their machine: told in a line or two, without a stack. */
+import { DataError, StateDictError, ValueError } from 'vitgrad'
+
+/** A command that cannot be meant: exit code 2. */
+export class UsageError extends Error {}
+
+/** A run that cannot begin or go on: exit code 1. */
+export class RunError extends Error {}
+
+/** Runs a program, tells its errors in words, and sets the exit code. `command` is what has a --help. */
+export async function runProgram(command: string, program: () => void | Promise<void>): Promise<void> {
+  try {
+    await program()
+  } catch (error) {
+    if (!(error instanceof Error)) throw error
+    if (error instanceof UsageError) console.error(`${error.message}\n${command} --help lists the options`)
+    else console.error(error instanceof RunError || isExpected(error) ? error.message : error.stack)
+    process.exitCode = error instanceof UsageError ? 2 : 1
+  }
+}
+
+/** What the library and the file system say of a user's files and numbers is told as it is; the stack of anything else is wanted, since it is a fault of ours. */
+function isExpected(error: Error): boolean {
+  return 'syscall' in error || error instanceof DataError || error instanceof ValueError || error instanceof StateDictError
+}

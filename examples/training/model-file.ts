@@ -1,0 +1,57 @@
+/** A trained model in a file: its weights, and in the metadata all that is needed to use it. */
+import { existsSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { io, type nn } from 'vitgrad'
+import { buildModel, type Architecture, type PictureKind } from './architecture.ts'
+import { RunError, UsageError } from './mistakes.ts'
+import type { Normalization } from './normalization.ts'
+
+/** What the metadata say of a model, as JSON under 'vitgrad'. */
+export interface ModelCard extends PictureKind {
+  readonly architecture: Architecture
+  readonly normalization: Normalization
+  /** The data it has learnt from. */
+  readonly data: string
+}
+
+export function saveModel(file: string, model: nn.Module, card: ModelCard): void {
+  io.saveSafetensors(file, model.stateDict(), { format: 'pt', vitgrad: JSON.stringify(card) })
+}
+
+/** The model of a file, or the best one of a run's folder, ready to be used. Throws an error that names the file when it is none of ours. */
+export function loadModel(path: string): { readonly file: string; readonly model: nn.Module; readonly card: ModelCard } {
+  const file = modelFileOf(path)
+  const card = parseCard(io.safetensorsMetadata(file).vitgrad, file)
+  const model = builtFrom(card, file)
+  model.loadStateDict(io.loadSafetensors(file))
+  return { file, model: model.eval(), card }
+}
+
+function modelFileOf(path: string): string {
+  if (!existsSync(path)) throw new RunError(`${path}: there is no such model file and no such run`)
+  if (!statSync(path).isDirectory()) return path
+  const found = ['best.safetensors', 'model.safetensors'].map((name) => join(path, name)).find((file) => existsSync(file))
+  if (!found) throw new RunError(`${path} holds no model yet: a run writes one after its first epoch`)
+  return found
+}
+
+function parseCard(json: string | undefined, file: string): ModelCard {
+  const refuse = (why: string) => new RunError(`${file} does not say how its model is built (${why}): give a model that \`npm run train\` saved`)
+  if (json === undefined) throw refuse("its metadata have no 'vitgrad'")
+  try {
+    const card: Partial<ModelCard> = JSON.parse(json)
+    const { architecture, normalization, shape, classes, data } = card
+    if (!architecture || !normalization || !shape || !classes || !data) throw new Error('a part is missing')
+    return { architecture, normalization, shape, classes, data }
+  } catch (error) {
+    throw refuse(error instanceof Error ? error.message : String(error))
+  }
+}
+
+function builtFrom({ architecture }: ModelCard, file: string): nn.Module {
+  try {
+    return buildModel(architecture)
+  } catch (error) {
+    throw error instanceof UsageError ? new RunError(`${file}: ${error.message}`) : error
+  }
+}

@@ -1,0 +1,32 @@
+/** samples.png: the worst mistakes with what is right and what the model said. */
+import type { Mistake } from '../evaluation.ts'
+import { Canvas, fitted, grey, lineHeight, widthOf, type Colour, type Picture } from './canvas.ts'
+
+const COLUMNS = 6
+const SIZE = 128
+const GAP = 14
+const MARGIN = 16
+const TITLE = 34
+const right: Colour = [22, 128, 74]
+const wrong: Colour = [196, 43, 43]
+
+/** The worst mistakes in rows of six. `pictureOf` gives the picture of a number. */
+export function drawSamples(title: string, mistakes: readonly Mistake[], classes: readonly string[], pictureOf: (index: number) => Picture): Uint8Array {
+  const shown = mistakes.slice(0, 3 * COLUMNS)
+  const rows = Math.max(1, Math.ceil(shown.length / COLUMNS))
+  const cell = { width: SIZE + GAP, height: SIZE + 2 * lineHeight + GAP }
+  const canvas = new Canvas(2 * MARGIN + COLUMNS * cell.width - GAP, TITLE + MARGIN + rows * cell.height)
+  canvas.text(MARGIN, 12, title)
+  if (shown.length === 0) canvas.text(MARGIN, TITLE + MARGIN, 'no mistake at all', grey)
+  shown.forEach(({ index, label, predicted, said }, i) => {
+    const left = MARGIN + (i % COLUMNS) * cell.width
+    const top = TITLE + Math.floor(i / COLUMNS) * cell.height
+    canvas.picture(left, top, SIZE, pictureOf(index))
+    canvas.text(left, top + SIZE + 3, fitted(classes[label], SIZE), right)
+    canvas.text(left, top + SIZE + 3 + lineHeight, besides(classes[predicted], ` ${Math.round(100 * said)} %`), wrong)
+  })
+  return canvas.toPng()
+}
+
+/** As much of the name as leaves room for what follows. */
+const besides = (name: string, rest: string) => fitted(name, SIZE - widthOf(rest)) + rest

@@ -1,0 +1,46 @@
+/** How far an epoch is: a bar on a terminal, and elsewhere a line now and then. */
+import cliProgress from 'cli-progress'
+
+export interface Progress {
+  /** `done` of the total is done; `text` says how it goes. */
+  show(done: number, text: string): void
+  /** Takes the bar away. */
+  finish(): void
+}
+
+/** Lines in a log file are this far apart. */
+const QUIET_MS = 30_000
+
+/** Shows progress on standard error, so that standard output holds results alone. */
+export function startProgress(title: string, total: number): Progress {
+  return process.stderr.isTTY ? bar(title, total) : lines(title, total)
+}
+
+function bar(title: string, total: number): Progress {
+  const shown = new cliProgress.SingleBar({ format: `${title} {bar} {percentage} %  {text}`, barCompleteChar: '━', barIncompleteChar: '─', barsize: 24, hideCursor: true, clearOnComplete: true, fps: 8, gracefulExit: false })
+  shown.start(total, 0, { text: '' })
+  return {
+    show: (done, text) => shown.update(done, { text }),
+    finish: () => shown.stop(),
+  }
+}
+
+function lines(title: string, total: number): Progress {
+  let told = performance.now()
+  return {
+    show(done, text) {
+      if (performance.now() - told < QUIET_MS) return
+      told = performance.now()
+      console.error(`${title} ${Math.floor((100 * done) / total)} %  ${text}`)
+    },
+    finish() {},
+  }
+}
+
+/** 75_000 -> '1 min 15 s' */
+export function duration(ms: number): string {
+  const seconds = Math.round(ms / 1000)
+  if (seconds < 60) return `${seconds} s`
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`
+  return `${Math.floor(seconds / 3600)} h ${Math.round((seconds % 3600) / 60)} min`
+}

@@ -1,0 +1,58 @@
+/** The folder of a run: what lies in it, and that nothing in it is lost by mistake. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { RunError } from './mistakes.ts'
+import { complete, settingsFromConfig, settingsToConfig, type Settings } from './settings.ts'
+
+const FILES = ['settings.json', 'checkpoint.safetensors', 'model.safetensors', 'best.safetensors', 'metrics.csv', 'metrics.jsonl', 'curves.svg', 'confusion.svg', 'samples.png', 'attention.png', 'report.md'] as const
+
+export type RunFile = (typeof FILES)[number]
+
+export class RunFolder {
+  readonly path: string
+
+  constructor(path: string) {
+    this.path = path
+  }
+  file(name: RunFile): string {
+    return join(this.path, name)
+  }
+  has(name: RunFile): boolean {
+    return existsSync(this.file(name))
+  }
+
+  /**
+   * Makes the folder for a new run. Throws a RunError where there is something already, unless it is a run to be overwritten, or one to go
+   * on with that was ended before its first checkpoint.
+   */
+  create(settings: Settings): void {
+    const found = existsSync(this.path) ? readdirSync(this.path) : []
+    const isRun = FILES.some((name) => found.includes(name) || found.includes(`${name}.tmp`))
+    const isLost = settings.resume && !this.has('checkpoint.safetensors')
+    if (isRun && !settings.overwrite && !isLost) throw new RunError(`${this.path} holds a run already: go on with it (--resume), delete it (--overwrite), or choose another --out`)
+    if (found.length > 0 && !isRun) throw new RunError(`${this.path} holds other files: choose a new folder for --out`)
+    mkdirSync(this.path, { recursive: true })
+    for (const name of FILES) for (const file of [this.file(name), `${this.file(name)}.tmp`]) rmSync(file, { force: true })
+    this.write('settings.json', `${JSON.stringify(settingsToConfig(settings), null, 2)}\n`)
+  }
+
+  /** The settings of the run that was begun here, undefined where there is none. */
+  settings(): Settings | undefined {
+    if (!this.has('settings.json')) return undefined
+    const file = this.file('settings.json')
+    let config: unknown
+    try {
+      config = JSON.parse(readFileSync(file, 'utf8'))
+    } catch (error) {
+      throw new RunError(`${file} cannot be read (${error instanceof Error ? error.message : error}): put it back, or begin anew with --overwrite`)
+    }
+    return complete(settingsFromConfig(Object(config), file))
+  }
+
+  /** Replaces a file as a whole, so that it is never seen half written. */
+  write(name: RunFile, content: string | Uint8Array): void {
+    const temporary = `${this.file(name)}.tmp`
+    writeFileSync(temporary, content)
+    renameSync(temporary, this.file(name))
+  }
+}

@@ -1,0 +1,158 @@
+/** The training program from outside: what a run leaves, and what happens to what cannot be meant. */
+import { spawnSync } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { PNG } from 'pngjs'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { data, io } from 'vitgrad'
+import { command, newFolder, root, shortRun, type Outcome } from './train-command.ts'
+
+let finished: Promise<string> | undefined
+
+/** The folder of a run that has ended well. */
+function aRun(): Promise<string> {
+  return (finished ??= (async () => {
+    const folder = newFolder()
+    const { code, err } = await command('train', [...shortRun, '--out', folder])
+    assert.is(code, 0, err)
+    return folder
+  })())
+}
+
+/** The same run in a folder of its own, to be spoilt. */
+async function aCopy(): Promise<string> {
+  const folder = newFolder()
+  cpSync(await aRun(), folder, { recursive: true })
+  return folder
+}
+
+function assertRefused({ code, err }: Outcome, expected: number, message: RegExp): void {
+  assert.is(code, expected, err)
+  assert.match(err, message)
+  assert.ok(err.trim().split('\n').length <= 3, err)
+}
+
+/** A folder with a few pictures in a folder for each class. */
+function pictureFolder(): string {
+  const folder = newFolder()
+  const pictures = data.synthetic({ count: 40 })
+  for (let i = 0; i < 40; i++) {
+    const [image, label] = pictures.get(i)
+    const file = join(folder, data.syntheticClasses[label.item()].replace(' ', '-'), `${i}.png`)
+    mkdirSync(dirname(file), { recursive: true })
+    const png = new PNG({ width: 32, height: 32 })
+    for (let p = 0; p < 1024; p++) png.data.set([...[0, 1, 2].map((c) => 255 * (image.data[1024 * c + p] / 4 + 0.5)), 255], 4 * p)
+    writeFileSync(file, PNG.sync.write(png))
+  }
+  return folder
+}
+
+test('a run leaves model, checkpoint, metrics, pictures and a page that holds them together', async () => {
+  const folder = await aRun()
+  for (const name of ['curves.svg', 'confusion.svg', 'samples.png', 'attention.png']) assert.match(readFileSync(join(folder, 'report.md'), 'utf8'), `](${name})`)
+  for (const name of ['samples.png', 'attention.png']) assert.ok(PNG.sync.read(readFileSync(join(folder, name))).width > 400)
+  for (const name of ['curves.svg', 'confusion.svg']) assert.match(readFileSync(join(folder, name), 'utf8'), /^<svg xmlns[^]*<\/svg>\n$/)
+  const rows = readFileSync(join(folder, 'metrics.csv'), 'utf8').trimEnd().split('\n')
+  assert.is(rows[0], 'step,epoch,loss,accuracy,lr,grad_norm,test_loss,test_accuracy')
+  assert.equal(rows.slice(1).map((row) => Number(row.split(',')[0])), Array.from({ length: 12 }, (_, i) => i + 1))
+  const { architecture, classes, normalization } = JSON.parse(io.safetensorsMetadata(join(folder, 'model.safetensors')).vitgrad)
+  assert.equal([architecture.name, architecture.options.dim, classes.length, normalization.std[0]], ['VisionTransformer', 16, 10, 0.25])
+})
+
+test('a run is not overwritten, and goes on only as it began', async () => {
+  const folder = await aRun()
+  const before = readFileSync(join(folder, 'checkpoint.safetensors'))
+  assertRefused(await command('train', ['--out', folder]), 1, /holds a run already: go on with it \(--resume\)/)
+  assertRefused(await command('train', ['--out', folder, '--resume', '--lr', '0.5']), 1, /cannot go on with other settings: --lr 0\.5 \(the run has 0\.003\)/)
+  assert.ok(readFileSync(join(folder, 'checkpoint.safetensors')).equals(before))
+})
+
+test('a folder of something else is left alone', async () => {
+  const folder = newFolder()
+  mkdirSync(folder)
+  writeFileSync(join(folder, 'thesis.txt'), 'do not touch')
+  assertRefused(await command('train', [...shortRun, '--out', folder, '--overwrite']), 1, /holds other files/)
+  assert.equal(readdirSync(folder), ['thesis.txt'])
+})
+
+test('a checkpoint of another run, and one that is broken, are refused', async () => {
+  const folder = await aCopy()
+  const settings = join(folder, 'settings.json')
+  writeFileSync(settings, readFileSync(settings, 'utf8').replace('"dim": 16', '"dim": 32'))
+  assertRefused(await command('train', ['--out', folder, '--resume']), 1, /checkpoint\.safetensors belongs to another run: it has --dim 16 \(the run has 32\)/)
+  writeFileSync(join(folder, 'checkpoint.safetensors'), 'broken')
+  assertRefused(await command('train', ['--out', folder, '--resume']), 1, /checkpoint\.safetensors/)
+})
+
+test('a disk that is full ends the run with a message, and the last good checkpoint stays', async () => {
+  const folder = newFolder()
+  const { code } = await command('train', [...shortRun, '--out', folder], async (child) => {
+    while (!existsSync(join(folder, 'checkpoint.safetensors')) && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 5))
+    child.kill('SIGINT')
+  })
+  assert.is(code, 130)
+  const before = readFileSync(join(folder, 'checkpoint.safetensors'))
+  const files = readdirSync(folder)
+  // No file may grow beyond 16 KiB, which is what a full disk looks like to a checkpoint.
+  const full = spawnSync('bash', ['-c', 'ulimit -f 16; exec "$0" --import tsx examples/train.ts "$@"', process.execPath, '--out', folder, '--resume'], { cwd: root, encoding: 'utf8' })
+  assertRefused({ code: full.status, out: full.stdout, err: full.stderr }, 1, /safetensors cannot be written \(.*\)[^]*a file that was there before is untouched/)
+  assert.ok(readFileSync(join(folder, 'checkpoint.safetensors')).equals(before))
+  assert.equal(readdirSync(folder), files)
+})
+
+test('numbers that blow up stop the run, which names the step and the first bad operation', async () => {
+  const outcome = await command('train', ['--train-size', '96', '--test-size', '20', '--lr', '1e30'])
+  assertRefused(outcome, 1, /^step 2 of 6: the loss became NaN; the first bad operation is \w+: made NaN or infinity of finite inputs of shape .*, in blocks\.0/)
+  assert.match(outcome.err, /Try a smaller --lr/)
+})
+
+test('what cannot be meant is a usage error', async () => {
+  assertRefused(await command('train', ['--epochs', 'none']), 2, /--epochs none: give a whole number of at least 1\nnpm run train -- --help lists the options/)
+  assertRefused(await command('train', ['--dim', '10', '--heads', '3']), 2, /3 heads do not divide a dim of 10/)
+  assertRefused(await command('predict', []), 2, /name a run or a model file, and pictures/)
+})
+
+test('missing data are named, with what to do', async () => {
+  assertRefused(await command('train', ['--data', 'cifar10', '--folder', newFolder()]), 1, /data_batch_1\.bin cannot be read[^]*npm run data:cifar10/)
+  assertRefused(await command('train', ['--data', 'no/such/place']), 1, /no\/such\/place: there is no such data set and no such folder/)
+  assertRefused(await command('evaluate', [newFolder()]), 1, /there is no such model file and no such run/)
+})
+
+test('pictures in folders are learnt from; one that is broken is named, or left out', async () => {
+  const pictures = pictureFolder()
+  const broken = join(pictures, 'disk', 'broken.png')
+  writeFileSync(broken, 'no picture')
+  const args = ['--data', pictures, '--epochs', '1', '--dim', '16', '--depth', '1', '--heads', '2', '--patch', '8', '--workers', '1']
+  assertRefused(await command('train', args), 1, /broken\.png cannot be decoded[^]*--bad-pictures skip/)
+  const { code, out, err } = await command('train', [...args, '--bad-pictures', 'skip'])
+  assert.is(code, 0, err)
+  assert.match(err, /1 picture cannot be decoded and is left out, 40 remain: .*broken\.png/)
+  assert.match(out, /on 36 pictures .*, tested on 4/)
+})
+
+test('a kept model is tested and asked', async () => {
+  const folder = await aRun()
+  const tested = await command('evaluate', [folder, '--test-size', '30'])
+  assert.is(tested.code, 0, tested.err)
+  assert.match(tested.out, /best\.safetensors on 30 pictures \(synthetic\): accuracy [\d.]+ %, loss/)
+
+  const asked = await command('predict', [folder, join(folder, 'samples.png'), join(folder, 'report.md'), '--top', '3'])
+  assert.is(asked.code, 1)
+  assert.match(asked.err, /report\.md cannot be read: it is neither PNG nor JPEG/)
+  const lines = asked.out.trimEnd().split('\n')
+  assert.is(lines.length, 4)
+  assert.ok(lines.slice(1).every((line) => /^ +[\d.]+ % {2}[a-z ]+$/.test(line)), asked.out)
+  assertRefused(await command('predict', [join(folder, 'checkpoint.safetensors'), 'x.png']), 1, /does not say how its model is built/)
+})
+
+test('a model is exported once, and then not overwritten', async () => {
+  const folder = await aRun()
+  const out = join(folder, 'for', 'torch')
+  const { code, err } = await command('export', [folder, '--out', out, '--sample-size', '4'])
+  assert.is(code, 0, err)
+  for (const ending of ['.safetensors', '.py', '-sample.safetensors']) assert.ok(existsSync(out + ending))
+  assertRefused(await command('export', [folder, '--out', out]), 1, /would be overwritten/)
+})
+
+test.run()
