@@ -2,7 +2,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { manualSeed, nn, noGrad, optim, randn } from 'vitgrad'
 
-test.before.each(() => manualSeed(0))
+test.before.each(() => void manualSeed(0))
 
 test('whoever holds the numbers of a parameter sees each change as soon as the call that makes it returns', () => {
   const layer = new nn.Linear(512, 512)
