@@ -27,6 +27,7 @@ const options = {
   heads: number('N', { group: model, least: 1, help: 'number of attention heads', otherwise: '4' }),
   dim: number('N', { group: model, least: 1, help: 'numbers in a token (vit, cct)', otherwise: '128; 64 for synthetic' }),
   mlp: number('X', { group: model, help: "width of the blocks' perceptrons, in dims (vit, cct)", otherwise: '2' }),
+  init: choice(['timm', 'torch'], { group: model, help: "initial weights: timm's small ones, or those that PyTorch's layers have by themselves (vit)", otherwise: 'timm' }),
   dropout: number('X', { group: model, most: 1, help: 'share of numbers that are dropped', otherwise: "0; 0.1 for the notebook's" }),
   dropPath: number('X', { group: model, most: 1, help: 'stochastic depth: how often the last block is left out (vit, cct)', otherwise: '0' }),
 
@@ -137,6 +138,7 @@ export function complete(given: GivenSettings): Settings {
     heads: given.heads ?? 4,
     dim: given.dim ?? (isSmall ? 64 : 128),
     mlp: given.mlp ?? 2,
+    init: given.init ?? 'timm',
     dropout: given.dropout ?? (model === 'notebook' ? 0.1 : 0),
     dropPath: given.dropPath ?? 0,
     epochs,
@@ -166,6 +168,7 @@ const CONDITIONS: readonly { readonly names: readonly (keyof Settings)[]; readon
   { names: ['imageSize', 'badPictures'], where: 'a folder of pictures as --data', holds: ({ data }) => isFolder(data) },
   { names: ['folder'], where: '--data cifar10, cifar100, mnist or fashion-mnist', holds: ({ data }) => data !== 'synthetic' && !isFolder(data) },
   { names: ['patch'], where: '--model vit or notebook', holds: ({ model }) => model !== 'cct' },
+  { names: ['init'], where: '--model vit', holds: ({ model }) => model === 'vit' },
   { names: ['convLayers'], where: '--model cct', holds: ({ model }) => model === 'cct' },
   { names: ['dim', 'mlp', 'dropPath'], where: '--model vit or cct', holds: ({ model }) => model !== 'notebook' },
   { names: ['momentum'], where: '--optimizer sgd', holds: ({ optimizer }) => optimizer === 'sgd' },

@@ -29,6 +29,8 @@ export interface VisionTransformerOptions {
   readonly qkvBias?: boolean
   /** What is classified: the class token, after `norm`, or the mean of the patches' tokens, before `fc_norm`. */
   readonly globalPool?: 'token' | 'avg'
+  /** Initial values of the linear layers: timm's small ones for deep models, or, with 'skip' as in timm, those that layers have by themselves. */
+  readonly weightInit?: 'timm' | 'skip'
   readonly channels?: number
 }
 
@@ -109,14 +111,16 @@ export class VisionTransformer extends nn.Module {
   readonly head: nn.Linear
   readonly globalPool: 'token' | 'avg'
 
-  constructor({ imageSize, patchSize, classes, dim, depth, heads, mlpRatio = 4, dropout = 0, dropPath = 0, qkvBias = true, globalPool = 'token', channels = 3 }: VisionTransformerOptions) {
+  constructor({ imageSize, patchSize, classes, dim, depth, heads, mlpRatio = 4, dropout = 0, dropPath = 0, qkvBias = true, globalPool = 'token', weightInit = 'timm', channels = 3 }: VisionTransformerOptions) {
     super()
+    if (weightInit !== 'timm' && weightInit !== 'skip') throw new ValueError('VisionTransformer', `weightInit = ${String(weightInit)} is no way to begin`, "give 'timm' or 'skip'")
     if (globalPool !== 'token' && globalPool !== 'avg') throw new ValueError('VisionTransformer', `globalPool = ${String(globalPool)} is no way to pool`, "give 'token' or 'avg'")
     if (imageSize % patchSize !== 0) throw new ValueError('VisionTransformer', `patches of ${patchSize} do not divide a picture of ${imageSize}`, 'choose a patch size that divides the image size')
     if (dim % heads !== 0) throw new ValueError('VisionTransformer', `${heads} heads do not divide a dim of ${dim}`, 'choose a number of heads that divides dim')
     this.cls_token = new nn.Parameter(zeros([1, 1, dim]))
     this.pos_embed = new nn.Parameter(zeros([1, (imageSize / patchSize) ** 2 + 1, dim]))
     this.patch_embed = new PatchEmbed(channels, patchSize, dim)
+    if (weightInit === 'skip') nn.init.normal_(this.pos_embed, { std: 0.02 })
     this.pos_drop = new nn.Dropout(dropout)
     const block: BlockOptions = { dim, heads, hidden: Math.floor(dim * mlpRatio), dropout, qkvBias }
     this.blocks = new nn.Sequential(...Array.from(linspace(0, dropPath, depth).data, (p) => new Block(block, p)))
@@ -124,7 +128,7 @@ export class VisionTransformer extends nn.Module {
     this.fc_norm = globalPool === 'avg' ? new nn.LayerNorm(dim, { eps: 1e-6 }) : new nn.Identity()
     this.head = new nn.Linear(dim, classes)
     this.globalPool = globalPool
-    this.initialize()
+    if (weightInit === 'timm') this.initialize()
   }
   /** timm's initial values: embeddings and linear weights from a normal distribution of deviation 0.02, biases 0. */
   private initialize(): void {

@@ -103,7 +103,7 @@ test('a disk that is full ends the run with a message, and the last good checkpo
 
 test('numbers that blow up stop the run, which names the step and the first bad operation', async () => {
   const outcome = await command('train', ['--train-size', '96', '--test-size', '20', '--lr', '1e30'])
-  assertRefused(outcome, 1, /^step 2 of 6: the loss became NaN; the first bad operation is \w+: made NaN or infinity of finite inputs of shape .*, in blocks\.0/)
+  assertRefused(outcome, 1, /^step 2 of 6: the loss became NaN; the first bad operation is \w+: made NaN or infinity of finite inputs of shape .*, in blocks\.0/m)
   assert.match(outcome.err, /Try a smaller --lr/)
 })
 

@@ -68,6 +68,15 @@ test("presets are timm's, and take other pictures and classes", () => {
   assert.equal(vit.vitTiny({ imageSize: 32, patchSize: 8, classes: 10, depth: 1 })(randn([2, 3, 32, 32])).shape, [2, 10])
 })
 
+test("weightInit: 'skip' leaves layers what PyTorch draws for them, in its order", () => {
+  // torch.manual_seed(3); nn.Conv2d(3, 8, 4, 4); pos = torch.randn(1, 5, 8) * .02; qkv = nn.Linear(8, 24); pos[0, 4, :3], qkv.weight[0, :3]
+  manualSeed(3)
+  const model = new vit.VisionTransformer({ imageSize: 8, patchSize: 4, classes: 3, dim: 8, depth: 1, heads: 2, weightInit: 'skip' })
+  assert.equal(model.pos_embed.at(0, 4, ':3').tolist(), [0.011187853291630745, -0.01661265268921852, -0.02057507634162903])
+  assert.equal(model.stateDict()['blocks.0.attn.qkv.weight'].at(0, ':3').tolist(), [-0.3466090261936188, -0.2178943157196045, 0.2544404864311218])
+  assert.ok(model.cls_token.data.every((value) => value === 0))
+})
+
 test('drop path grows evenly over the blocks and skips whole samples, in training only', () => {
   const model = new vit.VisionTransformer({ ...small, depth: 3, dropPath: 0.5 })
   assert.equal([...model.modules()].flatMap((module) => (module instanceof nn.DropPath ? [module.p] : [])), [0.25, 0.25, 0.5, 0.5])
@@ -84,6 +93,7 @@ test('options that do not fit together, and pictures of another size, are refuse
   const refuses = (options: object, pattern: RegExp) => assert.throws(() => new vit.VisionTransformer({ ...small, ...options }), (error: unknown) => error instanceof ValueError && pattern.test(error.message))
   refuses({ patchSize: 3 }, /^VisionTransformer: patches of 3 do not divide a picture of 8/)
   refuses({ heads: 3 }, /^VisionTransformer: 3 heads do not divide a dim of 16/)
+  refuses({ weightInit: 'zeros' }, /^VisionTransformer: weightInit = zeros/)
   refuses({ globalPool: 'max' }, /^VisionTransformer: globalPool = max/)
   refuses({ dropPath: 1.5 }, /^DropPath: p = /)
   assert.throws(() => new vit.VisionTransformer(small)(randn([1, 3, 12, 12])), (error: unknown) => error instanceof ShapeError && /give 9 patches, the model was built for 4/.test(error.message))
