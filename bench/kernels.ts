@@ -3,6 +3,7 @@ import { nn, zeros } from 'vitgrad'
 import { kernels } from '../lib/tensor/kernels/active.ts'
 import type { NDArray } from '../lib/tensor/ndarray.ts'
 import { numelOf, type Shape } from '../lib/tensor/shape.ts'
+import { synchronize } from '../lib/tensor/storage.ts'
 import { CONFIGS, tokensOf, type Config } from './configs.ts'
 import { engineSetting, threadsWanted } from './engine.ts'
 import { watchLoad } from './load.ts'
@@ -24,6 +25,7 @@ function bestMs(call: () => void): number {
   const timed = (calls: number) => {
     const start = performance.now()
     for (let i = 0; i < calls; i++) call()
+    synchronize()
     return (performance.now() - start) / calls
   }
   const first = timed(1)

@@ -266,5 +266,8 @@ export function lend(numbers: Float32Array, storage: Storage): void {
   storage.loans++
 }
 
+/** Returns when kernels have done all that they were asked for: for whoever takes their time. */
+export const synchronize = (): void => heap?.finish()
+
 /** Bytes of the heap that are in use. */
 export const heapInUse = (): number => heap?.used ?? 0
