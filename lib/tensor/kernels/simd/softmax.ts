@@ -25,7 +25,7 @@ function emitForward(module: WasmModule, target: Target, logarithm: boolean): vo
       const to = f.let(i32.add(out, i32.shl(i32.mul(row, n), 2)))
       if (!ln || !gather) return divideRow(f, to, n, weigh(from, to, n))
       const max = gather(from, n, lowest, f32x4.pmax)
-      const last = ln(gather(from, n, lowest, f32x4.add, (x) => e(f32x4.sub(x, max))))
+      const last = ln(gather(from, n, zero, f32x4.add, (x) => e(f32x4.sub(x, max)), lowest))
       mapVectors(f, n, to, [from], 4, (offset) => f32x4.sub(f32x4.sub(v128.load(from, offset), max), last))
     })
   })
@@ -34,15 +34,18 @@ function emitForward(module: WasmModule, target: Target, logarithm: boolean): vo
 const zero = f32x4.constants(0, 0, 0, 0)
 const lowest = f32x4.constants(-Infinity, -Infinity, -Infinity, -Infinity)
 
-/** Gives what combines the numbers of a row, or what `term` makes of them, into one, in every lane. A term of `neutral` changes nothing. */
+/**
+ * Gives what combines the numbers of a row, or what `term` makes of them, into one, in every lane, from `start` on. Numbers past the
+ * row's end count as `beyond`, whose term must change nothing.
+ */
 function gathering(f: FunctionBuilder) {
   const parts = [0, 1, 2, 3].map(() => f.local('v128'))
   const at = f.local('i32')
-  return (from: Pointer, n: Expr<'i32'>, neutral: Vector, combine: (a: Vector, b: Vector) => Vector, term = (x: Vector) => x) => {
+  return (from: Pointer, n: Expr<'i32'>, start: Vector, combine: (a: Vector, b: Vector) => Vector, term = (x: Vector) => x, beyond = start) => {
     f.set(at, from)
-    for (const part of parts) f.set(part, combine === f32x4.add ? zero : neutral)
+    for (const part of parts) f.set(part, start)
     eachVector(f, n, [at], 4, (offset, k) => f.set(parts[k], combine(parts[k], term(v128.load(at, offset)))), (rest) => {
-      f.set(parts[0], combine(parts[0], term(v128.select(v128.load(at), neutral, firstLanes(rest)))))
+      f.set(parts[0], combine(parts[0], term(v128.select(v128.load(at), beyond, firstLanes(rest)))))
     })
     return acrossLanes(f, allOf(parts, combine), combine)
   }
