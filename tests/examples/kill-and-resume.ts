@@ -2,20 +2,15 @@
  * Kills a run without warning at random moments and lets it go on, then compares its weights and losses with those of a run that nothing
  * happened to: npx tsx tests/examples/kill-and-resume.ts [kills] [seed]
  */
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Generator } from 'vitgrad'
-import { command, newFolder, shortRun } from './train-command.ts'
+import { command, linesIn, newFolder, shortRun } from './train-command.ts'
 
 const [kills, seed] = [Number(process.argv[2] ?? 20), Number(process.argv[3] ?? 0)]
 const run = [...shortRun, '--train-size', '640', '--epochs', String(Math.ceil(kills / 2) + 1), '--save-every', '0.002']
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
-
-function stepsIn(folder: string): number {
-  const file = join(folder, 'metrics.csv')
-  return existsSync(file) ? Math.max(0, readFileSync(file, 'utf8').split('\n').length - 2) : 0
-}
 
 const whole = newFolder()
 const { code, err } = await command('train', [...run, '--out', whole])
@@ -33,7 +28,7 @@ for (let kill = 1; kill <= kills; kill++) {
     await pause(after)
     child.kill('SIGKILL')
   })
-  console.log(`killed ${kill} times: ${after} ms after ${isEarly ? 'its start' : /going on after step \d+/.exec(out)?.[0] ?? 'its beginning'}, with ${stepsIn(folder)} steps written down`)
+  console.log(`killed ${kill} times: ${after} ms after ${isEarly ? 'its start' : /going on after step \d+/.exec(out)?.[0] ?? 'its beginning'}, with ${Math.max(0, linesIn(folder) - 1)} steps written down`)
 }
 const last = await command('train', args)
 if (last.code !== 0) throw new Error(last.err)

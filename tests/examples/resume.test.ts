@@ -1,10 +1,10 @@
 /** A run that is interrupted and goes on is the run that was not interrupted, to the bit. */
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Generator } from 'vitgrad'
-import { command, newFolder, shortRun } from './train-command.ts'
+import { command, linesIn, newFolder, shortRun } from './train-command.ts'
 
 /** The files that the settings alone decide. */
 const decided = ['model.safetensors', 'best.safetensors', 'metrics.csv']
@@ -29,9 +29,6 @@ async function assertSameRun(folder: string): Promise<void> {
 }
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
-
-/** Lines of metrics.csv that are whole. */
-const linesIn = (folder: string) => (existsSync(join(folder, 'metrics.csv')) ? readFileSync(join(folder, 'metrics.csv'), 'utf8').split('\n').length - 1 : 0)
 
 test('killed without warning, again and again, at any moment', async () => {
   const folder = newFolder()

@@ -1,6 +1,6 @@
 /** Runs the commands of the examples as a person does, in processes of their own. */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -27,6 +27,16 @@ export async function command(name: Command, args: readonly string[], meanwhile?
 }
 
 export const newFolder = (): string => join(mkdtempSync(join(tmpdir(), 'vitgrad-')), 'run')
+
+/** Lines of the run's metrics.csv that are whole: none while the run has not made the file, or is making it anew. */
+export function linesIn(folder: string): number {
+  try {
+    return readFileSync(join(folder, 'metrics.csv'), 'utf8').split('\n').length - 1
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 0
+    throw error
+  }
+}
 
 /** A run of a few seconds in which everything random takes part. */
 export const shortRun: readonly string[] = [
