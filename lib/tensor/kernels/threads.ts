@@ -7,8 +7,10 @@
  * and memory that is given back can be lent to a later job at once. Main takes chunks too: when it is too far ahead of the workers,
  * and in `finish()`, after which it may look at the numbers itself.
  *
- * To take a chunk a thread reads the job's ticket (the job's number and how many chunks are left), notes it in its own cell, makes
- * sure that the job is still the current one, and tries to change the ticket to one chunk fewer. It clears its cell when the chunk is done.
+ * To take a chunk a thread reads the job's ticket (the job's number, how many chunks were taken from the front, and how many are left),
+ * notes it in its own cell, makes sure that the job is still the current one, and tries to change the ticket to one chunk fewer. It clears
+ * its cell when the chunk is done. Half of the threads take from the front and half from the back: the next job mostly reads what
+ * stands at the same place, so that a thread finds in its cache what it has written itself.
  *
  * - A cell that bears the number of a job holds that job: `CURRENT` stays, and with it the job's description. Who clears the last such
  *   cell moves `CURRENT` on, or main does that later.
@@ -80,20 +82,20 @@ const LAYOUT = {
   KERNEL: LINE,
   COUNT: LINE + 1,
   GRAIN: LINE + 2,
-  CHUNKS: LINE + 3,
-  ARGUMENTS: LINE + 4,
+  ARGUMENTS: LINE + 3,
   /** 1 if the job must not be done twice. */
-  IN_PLACE: LINE + 5,
+  IN_PLACE: LINE + 4,
   /** A line for each thread, with the ticket of the chunk it works on; 0 for none; negative when it could not do it. */
   TAKEN: 3 * LINE + RING * 2 * LINE,
   LINE,
-  /** A ticket is the last 17 bits of the job's number, then 14 bits for the chunks that are left. */
-  LEFT_BITS: 14,
-  LEFT: 2 ** 14 - 1,
-  TAGS: 2 ** 17 - 1,
+  /** A ticket is the last 11 bits of the job's number, then 10 bits for the chunks taken from the front, and 10 for those that are left. */
+  CHUNK_BITS: 10,
+  LEFT: 2 ** 10 - 1,
+  TAG_SHIFT: 20,
+  TAGS: 2 ** 11 - 1,
 } as const
 
-const { CURRENT, NEXT, SLEEPERS, JOBS, JOB, KERNEL, COUNT, GRAIN, CHUNKS, ARGUMENTS, IN_PLACE, TAKEN, LEFT_BITS, LEFT, TAGS } = LAYOUT
+const { CURRENT, NEXT, SLEEPERS, JOBS, JOB, KERNEL, COUNT, GRAIN, ARGUMENTS, IN_PLACE, TAKEN, LEFT, TAG_SHIFT, TAGS } = LAYOUT
 
 /** How often a thread looks for a change before it sleeps: some 45 µs. */
 const SPINS = 5000
@@ -116,29 +118,33 @@ interface Team {
 interface Member {
   /** Does a chunk of the current job. Returns false when there is none to be had at present. */
   step(): boolean
-  /** Does the chunk that the ticket is for. */
-  work(job: number, ticket: number): void
+  /** Does the chunk that `thread` took with the ticket. */
+  work(job: number, ticket: number, thread: number): void
   /** Moves on from the job if all of it has been done. */
   leave(job: number): void
 }
 
 /** A thread's part in the work. Workers get it as text, so it refers to nothing outside of itself. */
 function joinTeam({ layout, cells, numbers, mostArguments, kernels, threads, thread }: Team): Member {
-  const { CURRENT, NEXT, SLEEPERS, JOBS, RING, JOB, KERNEL, COUNT, GRAIN, CHUNKS, ARGUMENTS, TAKEN, LINE, LEFT_BITS, LEFT, TAGS } = layout
+  const { CURRENT, NEXT, SLEEPERS, JOBS, RING, JOB, KERNEL, COUNT, GRAIN, ARGUMENTS, TAKEN, LINE, CHUNK_BITS, LEFT, TAG_SHIFT, TAGS } = layout
   const own = TAKEN + thread * LINE
   const lineOf = (job: number): number => JOBS + (job & (RING - 1)) * JOB
+
+  const takesFront = (taker: number): boolean => taker % 2 === 0
+  const taking = takesFront(thread) ? (1 << CHUNK_BITS) - 1 : -1
 
   let known = -1
   let args: readonly number[] = []
 
-  function work(job: number, ticket: number): void {
+  function work(job: number, ticket: number, taker: number): void {
     const line = lineOf(job)
     if (job !== known) {
       const first = (job & (RING - 1)) * mostArguments
       args = Array.from(numbers.subarray(first, first + cells[line + ARGUMENTS]))
       known = job
     }
-    const begin = (cells[line + CHUNKS] - (ticket & LEFT)) * cells[line + GRAIN]
+    const fromFront = (ticket >> CHUNK_BITS) & LEFT
+    const begin = (takesFront(taker) ? fromFront : fromFront + (ticket & LEFT) - 1) * cells[line + GRAIN]
     kernels[cells[line + KERNEL]](...args, begin, Math.min(begin + cells[line + GRAIN], cells[line + COUNT]), thread)
   }
 
@@ -146,7 +152,7 @@ function joinTeam({ layout, cells, numbers, mostArguments, kernels, threads, thr
     if ((Atomics.load(cells, lineOf(job)) & LEFT) !== 0) return
     for (let other = 0; other < threads; other++) {
       const taken = Math.abs(Atomics.load(cells, TAKEN + other * LINE))
-      if (taken !== 0 && taken >> LEFT_BITS === (job & TAGS)) return
+      if (taken !== 0 && taken >> TAG_SHIFT === (job & TAGS)) return
     }
     if (Atomics.compareExchange(cells, CURRENT, job, (job + 1) | 0) === job && Atomics.load(cells, SLEEPERS) > 0) Atomics.notify(cells, CURRENT)
   }
@@ -158,7 +164,7 @@ function joinTeam({ layout, cells, numbers, mostArguments, kernels, threads, thr
     if ((ticket & LEFT) === 0) return false
     Atomics.store(cells, own, ticket)
     try {
-      if (Atomics.load(cells, CURRENT) === job && Atomics.compareExchange(cells, lineOf(job), ticket, ticket - 1) === ticket) work(job, ticket)
+      if (Atomics.load(cells, CURRENT) === job && Atomics.compareExchange(cells, lineOf(job), ticket, ticket + taking) === ticket) work(job, ticket, thread)
     } catch (error) {
       Atomics.store(cells, own, -ticket)
       throw error
@@ -284,10 +290,9 @@ class WorkerPool implements Pool {
     cells[line + KERNEL] = kernel
     cells[line + COUNT] = count
     cells[line + GRAIN] = grain
-    cells[line + CHUNKS] = chunks
     cells[line + ARGUMENTS] = args.length
     cells[line + IN_PLACE] = Number(inPlace)
-    Atomics.store(cells, line, ((job & TAGS) << LEFT_BITS) | chunks)
+    Atomics.store(cells, line, ((job & TAGS) << TAG_SHIFT) | chunks)
     Atomics.store(cells, NEXT, (job + 1) | 0)
     if (Atomics.load(cells, SLEEPERS) > 0) Atomics.notify(cells, NEXT)
     this.#workUntil(AHEAD)
@@ -363,10 +368,10 @@ class WorkerPool implements Pool {
       const job = Atomics.load(cells, CURRENT)
       // What a worker noted last may also stem from an earlier job. If the kernel is to blame rather than the thread, it throws here.
       try {
-        if (ticket !== 0 && job !== cells[NEXT] && ticket >> LEFT_BITS === (job & TAGS)) {
+        if (ticket !== 0 && job !== cells[NEXT] && ticket >> TAG_SHIFT === (job & TAGS)) {
           const line = JOBS + (job & (RING - 1)) * JOB
           if (cells[line + IN_PLACE] === 1) this.#doubtful = [...this.#numberOf.keys()][cells[line + KERNEL]]
-          this.#member.work(job, ticket)
+          this.#member.work(job, ticket, worker.number)
         }
       } finally {
         Atomics.store(cells, cell, 0)
