@@ -1,7 +1,7 @@
 /** CIFAR-10 (Krizhevsky 2009): 50,000 + 10,000 colour pictures of 32 x 32 in ten classes, read from the official binary files. */
 import { optionsOf } from '../tensor/options.ts'
 import { decodeCifar, readCifar, type CifarLayout } from './cifar.ts'
-import { ImageDataset, type PicturesOptions, picturesDefaults } from './image-dataset.ts'
+import { ImageDataset, picturesDefaults, type PicturesOptions } from './image-dataset.ts'
 import type { LabelledImages } from './image-source.ts'
 
 /** The ten names, in the order of their labels. */

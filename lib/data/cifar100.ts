@@ -2,7 +2,7 @@
 import { ValueError } from '../tensor/errors.ts'
 import { optionsOf } from '../tensor/options.ts'
 import { readCifar, type CifarLayout } from './cifar.ts'
-import { ImageDataset, type PicturesOptions, picturesDefaults } from './image-dataset.ts'
+import { ImageDataset, picturesDefaults, type PicturesOptions } from './image-dataset.ts'
 
 /** The hundred names, in the order of their labels. */
 export const cifar100Classes: readonly string[] =

@@ -1,7 +1,7 @@
 /** Datasets: collections of samples that are read by their number. */
 import { randperm } from '../autograd/creation.ts'
 import { stack } from '../autograd/functions.ts'
-import { constant, checkTensors } from '../autograd/op.ts'
+import { checkTensors, constant } from '../autograd/op.ts'
 import { take } from '../autograd/ops/indexing.ts'
 import { Tensor } from '../autograd/tensor.ts'
 import { IndexError, ShapeError, ValueError } from '../tensor/errors.ts'

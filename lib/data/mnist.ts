@@ -2,7 +2,7 @@
 import { DataError, ValueError } from '../tensor/errors.ts'
 import { optionsOf } from '../tensor/options.ts'
 import { readIdx } from './idx.ts'
-import { ImageDataset, type PicturesOptions, picturesDefaults } from './image-dataset.ts'
+import { ImageDataset, picturesDefaults, type PicturesOptions } from './image-dataset.ts'
 import { sharedBytes, type LabelledImages } from './image-source.ts'
 
 export const mnistClasses: readonly string[] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9']

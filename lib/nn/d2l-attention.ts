@@ -1,5 +1,5 @@
 /** Multi-head attention as the book «Dive into Deep Learning» (Zhang et al. 2023, section 11.5) builds it. */
-import { constant, checkTensors } from '../autograd/op.ts'
+import { checkTensors, constant } from '../autograd/op.ts'
 import { choosing } from '../autograd/ops/where.ts'
 import type { Tensor } from '../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../tensor/errors.ts'

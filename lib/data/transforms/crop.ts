@@ -4,7 +4,7 @@ import { optionsOf } from '../../tensor/options.ts'
 import type { Generator } from '../../tensor/random.ts'
 import { OUTSIDE, type Picture, type Size } from '../picture.ts'
 import { drawChance, drawInteger, roundHalfEven } from './draws.ts'
-import { parseChance, parseFill, parseSize, type Chance, type Fill, type Pair, checkList } from './options.ts'
+import { checkList, parseChance, parseFill, parseSize, type Chance, type Fill, type Pair } from './options.ts'
 import { Transform } from './transform.ts'
 
 /** What lies beyond the border: a constant; the border itself; the picture mirrored without its border, or with it. */

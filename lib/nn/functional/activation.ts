@@ -1,5 +1,5 @@
 /** Activations as functions. */
-import { named, checkTensors } from '../../autograd/op.ts'
+import { checkTensors, named } from '../../autograd/op.ts'
 import type { GeluOptions } from '../../autograd/ops/activations.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { choosing } from '../../autograd/ops/where.ts'

@@ -1,5 +1,5 @@
 /** Convolutions of pictures, as matrix products over their windows. */
-import { named, checkTensors } from '../../autograd/op.ts'
+import { checkTensors, named } from '../../autograd/op.ts'
 import { addmm } from '../../autograd/ops/matmul.ts'
 import { unfold } from '../../autograd/ops/windows.ts'
 import type { Tensor } from '../../autograd/tensor.ts'

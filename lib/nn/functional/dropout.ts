@@ -1,5 +1,5 @@
 /** Dropout of numbers and of whole samples. */
-import { constant, named, checkTensors } from '../../autograd/op.ts'
+import { checkTensors, constant, named } from '../../autograd/op.ts'
 import { drawMask, dropout as dropoutOp } from '../../autograd/ops/dropout.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { ValueError } from '../../tensor/errors.ts'

@@ -1,5 +1,5 @@
 /** Resizing pictures. */
-import { constant, named, checkTensors } from '../../autograd/op.ts'
+import { checkTensors, constant, named } from '../../autograd/op.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
 import { fround } from '../../tensor/float32.ts'

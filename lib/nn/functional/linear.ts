@@ -1,5 +1,5 @@
 /** Linear maps of the last dimension, and rows chosen from a table. */
-import { constant, named, checkTensors } from '../../autograd/op.ts'
+import { checkTensors, constant, named } from '../../autograd/op.ts'
 import { checkedIndex, take } from '../../autograd/ops/indexing.ts'
 import { addmm } from '../../autograd/ops/matmul.ts'
 import type { Tensor } from '../../autograd/tensor.ts'

@@ -1,5 +1,5 @@
 /** Losses. */
-import { constant, named, scalar, checkTensors } from '../../autograd/op.ts'
+import { checkTensors, constant, named, scalar } from '../../autograd/op.ts'
 import { choosing } from '../../autograd/ops/where.ts'
 import { gather } from '../../autograd/ops/indexing.ts'
 import type { Tensor } from '../../autograd/tensor.ts'

@@ -1,6 +1,6 @@
 /** Normalisation over features, batches and groups of channels, and to unit length. */
 import { noGrad } from '../../autograd/grad-mode.ts'
-import { named, checkTensors } from '../../autograd/op.ts'
+import { checkTensors, named } from '../../autograd/op.ts'
 import { choosing } from '../../autograd/ops/where.ts'
 import { layerNorm as layerNormOp } from '../../autograd/ops/layer-norm.ts'
 import type { Tensor } from '../../autograd/tensor.ts'

@@ -1,7 +1,7 @@
 /** Padding. */
 import { add } from '../../autograd/ops/arithmetic.ts'
 import { slice, slicePlaced } from '../../autograd/ops/views.ts'
-import { constant, named, checkTensors } from '../../autograd/op.ts'
+import { checkTensors, constant, named } from '../../autograd/op.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
 import { kernels } from '../../tensor/kernels/active.ts'

@@ -1,5 +1,5 @@
 /** Pooling over windows of pictures. */
-import { constant, named, checkTensors } from '../../autograd/op.ts'
+import { checkTensors, constant, named } from '../../autograd/op.ts'
 import { gather } from '../../autograd/ops/indexing.ts'
 import { cat } from '../../autograd/ops/joining.ts'
 import { unfold } from '../../autograd/ops/windows.ts'
