@@ -1,5 +1,6 @@
 /** Looking for the operation whose gradient first became NaN. */
 import { GraphError } from '../tensor/errors.ts'
+import { optionsOf } from '../tensor/options.ts'
 import { showShape } from '../tensor/shape.ts'
 import type { Node } from './graph.ts'
 import type { Tensor } from './tensor.ts'
@@ -16,7 +17,8 @@ let lookingForward = false
  * Runs `fn`, and makes backward() throw at the first operation whose gradient holds a NaN, with the place where the
  * operation was called. Slow: for finding faults. Same as torch.autograd.detect_anomaly.
  */
-export function detectAnomaly<T>(fn: () => T, { forward = false }: AnomalyOptions = {}): T {
+export function detectAnomaly<T>(fn: () => T, given: AnomalyOptions = {}): T {
+  const { forward } = optionsOf('detectAnomaly', given, { forward: false })
   const before = [detecting, lookingForward]
   detecting = true
   lookingForward = forward

@@ -1,9 +1,11 @@
 /** Making tensors: from numbers, filled, or at random. */
 import { ShapeError, ValueError } from '../tensor/errors.ts'
 import { NDArray, type DType } from '../tensor/ndarray.ts'
+import { optionsOf } from '../tensor/options.ts'
 import { defaultGenerator, type Generator } from '../tensor/random.ts'
 import { lane, linspaceNumbers } from '../tensor/sequence.ts'
 import { checkShape, numelOf, showShape, type Shape } from '../tensor/shape.ts'
+import { checkTensors } from './op.ts'
 import { Tensor } from './tensor.ts'
 
 export interface TensorOptions {
@@ -22,32 +24,36 @@ export type NestedData = number | boolean | ArrayLike<number> | readonly NestedD
 /** A shape as one list or number by number, then options: zeros([2, 3]), zeros(2, 3), zeros([2, 3], { requiresGrad: true }). */
 type ShapeAnd<O> = [shape: Shape | number, options?: O] | [...sizes: number[]]
 
+const defaults = { requiresGrad: false, dtype: 'float32' } as const
+const randomDefaults = { ...defaults, generator: defaultGenerator } as const
+
 function isList(level: NestedData | undefined): level is ArrayLike<number> | readonly NestedData[] {
   return typeof level === 'object' && level !== null
 }
 
-function finish(array: NDArray, { requiresGrad = false }: TensorOptions): Tensor {
+function finish(array: NDArray, { requiresGrad }: { readonly requiresGrad: boolean }): Tensor {
   return new Tensor(array).requiresGrad_(requiresGrad)
 }
 
-function parseShape<O extends object>(operation: string, args: ShapeAnd<O>): { shape: number[]; options: O | undefined } {
+function parseShape<O extends object>(operation: string, args: ShapeAnd<O>): { shape: number[]; given: Partial<O> } {
   const sizes: number[] = []
-  let options: O | undefined
+  let given: Partial<O> = {}
   for (const arg of args) {
     if (typeof arg === 'number') sizes.push(arg)
     else if (Array.isArray(arg)) sizes.push(...arg)
-    else if (typeof arg === 'object' && arg !== null) options = arg as O
+    else if (typeof arg === 'object' && arg !== null) given = arg as O
     else if (arg !== undefined) throw new ShapeError(operation, `${String(arg)} is no size`, 'give whole numbers of at least 0')
   }
   checkShape(operation, sizes)
-  return { shape: sizes, options }
+  return { shape: sizes, given }
 }
 
 /**
  * A tensor of the given numbers: a number, nested lists of one length per level, or a typed array with its shape.
  * The numbers are copied and rounded to float32; lists of booleans become a mask. Same as torch.tensor.
  */
-export function tensor(data: NestedData, options: TensorOptions & { readonly shape?: Shape } = {}): Tensor {
+export function tensor(data: NestedData, given: TensorOptions & { readonly shape?: Shape } = {}): Tensor {
+  const options = optionsOf('tensor', given, { requiresGrad: false, dtype: undefined, shape: undefined })
   const shape: number[] = []
   for (let level: NestedData | undefined = data; isList(level); level = level[0]) shape.push(level.length)
   const numbers = new Float32Array(numelOf(shape))
@@ -73,28 +79,33 @@ export function tensor(data: NestedData, options: TensorOptions & { readonly sha
 }
 
 export function zeros(...args: ShapeAnd<TensorOptions>): Tensor {
-  const { shape, options = {} } = parseShape('zeros', args)
+  const { shape, given } = parseShape<TensorOptions>('zeros', args)
+  const options = optionsOf('zeros', given, defaults)
   return finish(NDArray.zeros(shape, options.dtype), options)
 }
 
 export function ones(...args: ShapeAnd<TensorOptions>): Tensor {
-  const { shape, options = {} } = parseShape('ones', args)
+  const { shape, given } = parseShape<TensorOptions>('ones', args)
+  const options = optionsOf('ones', given, defaults)
   return finish(NDArray.full(shape, 1, options.dtype), options)
 }
 
 /** A tensor whose numbers are still to be filled in. They are 0. */
 export function empty(...args: ShapeAnd<TensorOptions>): Tensor {
-  const { shape, options = {} } = parseShape('empty', args)
+  const { shape, given } = parseShape<TensorOptions>('empty', args)
+  const options = optionsOf('empty', given, defaults)
   return finish(NDArray.zeros(shape, options.dtype), options)
 }
 
-export function full(shape: Shape | number, value: number, options: TensorOptions = {}): Tensor {
+export function full(shape: Shape | number, value: number, given: TensorOptions = {}): Tensor {
+  const options = optionsOf('full', given, defaults)
   const { shape: sizes } = parseShape('full', [shape])
   return finish(NDArray.full(sizes, value, options.dtype), options)
 }
 
 /** From `start` (0) up to, not including, `end` in steps: arange(3), arange(1, 4), arange(0, 1, 0.25). */
-export function arange(start: number, end?: number, step = 1, options: TensorOptions = {}): Tensor {
+export function arange(start: number, end?: number, step = 1, given: TensorOptions = {}): Tensor {
+  const options = optionsOf('arange', given, defaults)
   const [first, last] = end === undefined ? [0, start] : [start, end]
   if (step === 0 || !((last - first) / step >= 0)) throw new ValueError('arange', `steps of ${step} do not lead from ${first} to ${last}`, 'give a step other than 0 in the direction of the end')
   const count = Math.ceil((last - first) / step)
@@ -104,13 +115,15 @@ export function arange(start: number, end?: number, step = 1, options: TensorOpt
 }
 
 /** `steps` numbers evenly from `start` to `end`, both included. */
-export function linspace(start: number, end: number, steps: number, options: TensorOptions = {}): Tensor {
+export function linspace(start: number, end: number, steps: number, given: TensorOptions = {}): Tensor {
+  const options = optionsOf('linspace', given, defaults)
   if (!Number.isInteger(steps) || steps < 0) throw new ValueError('linspace', `${steps} is no number of steps`, 'give a whole number of at least 0')
   return finish(NDArray.from(linspaceNumbers(start, end, steps), [steps], options.dtype), options)
 }
 
 /** The identity matrix of n rows and m (n) columns. */
-export function eye(n: number, m = n, options: TensorOptions = {}): Tensor {
+export function eye(n: number, m = n, given: TensorOptions = {}): Tensor {
+  const options = optionsOf('eye', given, defaults)
   checkShape('eye', [n, m])
   const array = NDArray.zeros([n, m], options.dtype)
   for (let i = 0; i < Math.min(n, m); i++) array.storage.data[i * m + i] = 1
@@ -119,47 +132,58 @@ export function eye(n: number, m = n, options: TensorOptions = {}): Tensor {
 
 /** Numbers drawn evenly from [0, 1). */
 export function rand(...args: ShapeAnd<RandomOptions>): Tensor {
-  const { shape, options = {} } = parseShape<RandomOptions>('rand', args)
+  const { shape, given } = parseShape<RandomOptions>('rand', args)
+  const options = optionsOf('rand', given, randomDefaults)
   const array = NDArray.zeros(shape, options.dtype)
-  ;(options.generator ?? defaultGenerator).uniform(array.storage.data)
+  options.generator.uniform(array.storage.data)
   return finish(array, options)
 }
 
 /** Numbers drawn from the standard normal distribution. */
 export function randn(...args: ShapeAnd<RandomOptions>): Tensor {
-  const { shape, options = {} } = parseShape<RandomOptions>('randn', args)
+  const { shape, given } = parseShape<RandomOptions>('randn', args)
+  const options = optionsOf('randn', given, randomDefaults)
   const array = NDArray.zeros(shape, options.dtype)
-  ;(options.generator ?? defaultGenerator).normal(array.storage.data)
+  options.generator.normal(array.storage.data)
   return finish(array, options)
 }
 
 /** Whole numbers drawn evenly from low to high − 1: randint(low, high, shape) or randint(high, shape). */
 export function randint(low: number, high: number, shape: Shape, options?: RandomOptions): Tensor
 export function randint(high: number, shape: Shape, options?: RandomOptions): Tensor
-export function randint(first: number, second: number | Shape, third?: Shape | RandomOptions, fourth: RandomOptions = {}): Tensor {
+export function randint(first: number, second: number | Shape, third?: Shape | RandomOptions, given: RandomOptions = {}): Tensor {
   if (typeof second !== 'number') return randint(0, first, second, third as RandomOptions | undefined)
+  const options = optionsOf('randint', given, { ...randomDefaults, dtype: 'int64' })
   const { shape } = parseShape('randint', [(third ?? []) as Shape])
-  const array = NDArray.zeros(shape, fourth.dtype ?? 'int64')
-  ;(fourth.generator ?? defaultGenerator).randint(array.storage.data, first, second)
-  return finish(array, fourth)
+  const array = NDArray.zeros(shape, options.dtype)
+  options.generator.randint(array.storage.data, first, second)
+  return finish(array, options)
 }
 
 /** The whole numbers from 0 to n − 1 in random order. */
-export function randperm(n: number, options: RandomOptions = {}): Tensor {
-  const order = (options.generator ?? defaultGenerator).permutation(n)
-  return finish(NDArray.from(Float32Array.from(order), [n], options.dtype ?? 'int64'), options)
+export function randperm(n: number, given: RandomOptions = {}): Tensor {
+  const options = optionsOf('randperm', given, { ...randomDefaults, dtype: 'int64' })
+  const order = options.generator.permutation(n)
+  return finish(NDArray.from(Float32Array.from(order), [n], options.dtype), options)
 }
 
 /** 1 with the probability that `probabilities` holds at that place, else 0. Same as torch.bernoulli. */
-export function bernoulli(probabilities: Tensor, { generator = defaultGenerator }: { generator?: Generator } = {}): Tensor {
+export function bernoulli(probabilities: Tensor, given: { readonly generator?: Generator } = {}): Tensor {
+  const { generator } = optionsOf('bernoulli', given, { generator: defaultGenerator })
+  checkTensors('bernoulli', [probabilities])
   const out = new Float32Array(probabilities.numel())
   generator.bernoulliEach(out, probabilities.data)
   return new Tensor(NDArray.from(out, probabilities.shape))
 }
 
-export const zerosLike = (x: Tensor, options?: TensorOptions): Tensor => zeros(x.shape, options)
-export const onesLike = (x: Tensor, options?: TensorOptions): Tensor => ones(x.shape, options)
-export const emptyLike = (x: Tensor, options?: TensorOptions): Tensor => empty(x.shape, options)
-export const fullLike = (x: Tensor, value: number, options?: TensorOptions): Tensor => full(x.shape, value, options)
-export const randLike = (x: Tensor, options?: RandomOptions): Tensor => rand(x.shape, options)
-export const randnLike = (x: Tensor, options?: RandomOptions): Tensor => randn(x.shape, options)
+function shapeLike(operation: string, x: Tensor): Shape {
+  checkTensors(operation, [x])
+  return x.shape
+}
+
+export const zerosLike = (x: Tensor, options?: TensorOptions): Tensor => zeros(shapeLike('zerosLike', x), options)
+export const onesLike = (x: Tensor, options?: TensorOptions): Tensor => ones(shapeLike('onesLike', x), options)
+export const emptyLike = (x: Tensor, options?: TensorOptions): Tensor => empty(shapeLike('emptyLike', x), options)
+export const fullLike = (x: Tensor, value: number, options?: TensorOptions): Tensor => full(shapeLike('fullLike', x), value, options)
+export const randLike = (x: Tensor, options?: RandomOptions): Tensor => rand(shapeLike('randLike', x), options)
+export const randnLike = (x: Tensor, options?: RandomOptions): Tensor => randn(shapeLike('randnLike', x), options)

@@ -2,12 +2,13 @@
 import { kernels } from '../tensor/kernels/active.ts'
 import { GraphError, ShapeError, ValueError } from '../tensor/errors.ts'
 import { NDArray } from '../tensor/ndarray.ts'
+import { optionsOf } from '../tensor/options.ts'
 import { sameShape, showShape } from '../tensor/shape.ts'
 import { allocatingIn, discard, evict, reclaim, Region, type Storage } from '../tensor/storage.ts'
 import { checkAnomaly } from './anomaly.ts'
 import { enableGrad, isGradEnabled, noGrad } from './grad-mode.ts'
 import { runHook, type Edge, type Node } from './graph.ts'
-import { constant, edgeOf } from './op.ts'
+import { checkTensors, constant, edgeOf } from './op.ts'
 import type { Tensor } from './tensor.ts'
 
 export interface BackwardOptions {
@@ -175,7 +176,7 @@ export function isAccumulating(): boolean {
 }
 
 /** Runs a pass of backward() (accumulates) or of grad(), recorded or not. */
-function pass(accumulates: boolean, { createGraph = false }: BackwardOptions, run: () => void): void {
+function pass(accumulates: boolean, { createGraph }: Required<BackwardOptions>, run: () => void): void {
   const before = accumulating
   accumulating = accumulates
   if (depth === 0) reclaim()
@@ -196,7 +197,7 @@ interface Receiver {
 }
 
 /** Sends gradients through `nodes`, latest first. */
-function propagate(nodes: readonly Node[], arrivals: Arrivals, receiver: Receiver, { createGraph = false, retainGraph = createGraph }: BackwardOptions): void {
+function propagate(nodes: readonly Node[], arrivals: Arrivals, receiver: Receiver, { retainGraph }: Required<BackwardOptions>): void {
   const receiveLeaves = (leaves: Iterable<[Tensor, Tensor]>) => {
     for (const [leaf, grad] of leaves) {
       receiver.leaf(leaf, grad)
@@ -247,7 +248,8 @@ function accumulate(tensor: Tensor, grad: Tensor, arrivals: Arrivals): void {
 }
 
 /** Adds the gradients of `root` to the `grad` of every leaf that it was computed from, each as soon as it is complete. */
-export function backward(root: Tensor, gradient?: Tensor | null, options: BackwardOptions = {}): void {
+export function backward(root: Tensor, gradient?: Tensor | null, given: BackwardOptions = {}): void {
+  const options = optionsOf('backward', given, { createGraph: false, retainGraph: given.createGraph ?? false })
   const arrivals = new Arrivals()
   const first = initialGradient('backward', root, gradient)
   const start = edgeOf(root)
@@ -261,9 +263,11 @@ export function backward(root: Tensor, gradient?: Tensor | null, options: Backwa
  */
 export function grad(outputs: Tensor | readonly Tensor[], inputs: Tensor | readonly Tensor[], options?: GradOptions & { allowUnused?: false }): Tensor[]
 export function grad(outputs: Tensor | readonly Tensor[], inputs: Tensor | readonly Tensor[], options: GradOptions): (Tensor | null)[]
-export function grad(outputs: Tensor | readonly Tensor[], inputs: Tensor | readonly Tensor[], options: GradOptions = {}): (Tensor | null)[] {
+export function grad(outputs: Tensor | readonly Tensor[], inputs: Tensor | readonly Tensor[], choice: GradOptions = {}): (Tensor | null)[] {
+  const options = optionsOf('grad', choice, { createGraph: false, retainGraph: choice.createGraph ?? false, gradOutputs: undefined, allowUnused: false })
   const roots: readonly Tensor[] = Array.isArray(outputs) ? outputs : [outputs as Tensor]
   const wanted: readonly Tensor[] = Array.isArray(inputs) ? inputs : [inputs as Tensor]
+  checkTensors('grad', [...roots, ...wanted])
   const given = options.gradOutputs === undefined ? [] : Array.isArray(options.gradOutputs) ? options.gradOutputs : [options.gradOutputs]
   const targets = wanted.map((input, i) => {
     const edge = edgeOf(input)

@@ -1,4 +1,5 @@
 /** Functions of several tensors that are no method of one of them. */
+import { optionsOf } from '../tensor/options.ts'
 import { broadcastShapes } from '../tensor/shape.ts'
 import { checkTensors } from './op.ts'
 import { matmulAny } from './ops/matmul.ts'
@@ -20,7 +21,8 @@ export const pow = (base: Operand, exponent: Operand): Tensor => toTensor('pow',
 export const equal = (a: Tensor, b: Tensor): boolean => toTensor('equal', a).equal(b)
 
 /** Whether all numbers agree: |a − b| ≤ atol + rtol · |b|, with broadcasting. Same as torch.allclose. */
-export function allclose(a: Tensor, b: Tensor, { rtol = 1e-5, atol = 1e-8, equalNan = false }: { rtol?: number; atol?: number; equalNan?: boolean } = {}): boolean {
+export function allclose(a: Tensor, b: Tensor, given: { readonly rtol?: number; readonly atol?: number; readonly equalNan?: boolean } = {}): boolean {
+  const { rtol, atol, equalNan } = optionsOf('allclose', given, { rtol: 1e-5, atol: 1e-8, equalNan: false })
   checkTensors('allclose', [a, b])
   const shape = broadcastShapes('allclose', a.shape, b.shape)
   const [x, y] = [a.expand(shape).data, b.expand(shape).data]

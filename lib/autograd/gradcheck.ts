@@ -7,6 +7,7 @@
  */
 import { GraphError } from '../tensor/errors.ts'
 import { NDArray } from '../tensor/ndarray.ts'
+import { optionsOf } from '../tensor/options.ts'
 import { Generator } from '../tensor/random.ts'
 import { grad } from './engine.ts'
 import { enableGrad, noGrad } from './grad-mode.ts'
@@ -49,7 +50,8 @@ function dot(a: readonly Tensor[], b: readonly Tensor[]): number {
  * Whether backward() gives the gradients of `fn` with respect to those of `inputs` that require one. Same purpose as
  * torch.autograd.gradcheck, in float32: choose inputs and results of moderate size, inputs further than `eps` from any kink.
  */
-export function gradcheck(fn: Fn, inputs: readonly Tensor[], { eps = 3e-2, atol = 1e-3, rtol = 1e-2, directions = 4, seed = 0, raiseException = true }: GradcheckOptions = {}): boolean {
+export function gradcheck(fn: Fn, inputs: readonly Tensor[], given: GradcheckOptions = {}): boolean {
+  const { eps, atol, rtol, directions, seed, raiseException } = optionsOf('gradcheck', given, { eps: 3e-2, atol: 1e-3, rtol: 1e-2, directions: 4, seed: 0, raiseException: true })
   const generator = new Generator(seed)
   const wanted = inputs.filter((input) => input.requiresGrad)
   if (wanted.length === 0) throw new GraphError('gradcheck', 'no input requires a gradient', 'call requiresGrad_() on those to be checked')

@@ -17,7 +17,7 @@ type IsTensor = (index: Index) => index is Tensor
 
 /** How many dimensions of the tensor an entry uses up. */
 function consumed(index: Index | Tensor): number {
-  if (index === null || index === '...') return 0
+  if (index === null || index === '...' || typeof index === 'boolean') return 0
   return typeof index === 'object' && 'array' in index && index.array.dtype === 'bool' ? index.ndim : 1
 }
 
@@ -34,14 +34,16 @@ export function parseSlice(text: string, size: number): { start: number; size: n
   return { start: first, size: Math.max(0, Math.ceil((clip(stop, size) - first) / every)), step: every }
 }
 
-/** An entry with arrays turned into tensors, which are masks when they hold booleans, else whole numbers. A scalar is a number. */
+/** An entry with arrays turned into tensors, which are masks when they hold booleans, else whole numbers. A scalar is a number or a boolean. */
 function toEntry(index: Index, isTensor: IsTensor): Index {
-  if (isTensor(index) && index.ndim === 0 && index.dtype !== 'bool') return index.item()
-  if (index === null || typeof index === 'number' || typeof index === 'string' || (isTensor(index) && index.ndim > 0)) return index
-  if (index instanceof Float32Array || index instanceof Int32Array || index instanceof Uint8Array) return constant(NDArray.from(Float32Array.from(index), [index.length], 'int64'))
+  if (isTensor(index) && index.ndim === 0) return index.dtype === 'bool' ? index.item() !== 0 : index.item()
+  if (index === null || typeof index === 'number' || typeof index === 'string' || typeof index === 'boolean' || isTensor(index)) return index
+  if (index instanceof Float32Array || index instanceof Int32Array || index instanceof Uint8Array) return positions(index)
   if (Array.isArray(index)) return nestedIndex(index)
-  throw new ValueError('at', `${String(index)} is no index`, "use a number, a string like '1:', null, an array of whole numbers, or a mask of at least one dimension")
+  throw new ValueError('at', `${String(index)} is no index`, "use a number, a string like '1:', null, an array of whole numbers, or a mask")
 }
+
+const positions = (index: ArrayLike<number>): Tensor => constant(NDArray.from(Float32Array.from(index), [index.length], 'int64'))
 
 const isList = (entry: unknown): entry is NestedIndex => Array.isArray(entry)
 
@@ -85,7 +87,11 @@ export function at(x: Tensor, expression: readonly Index[], isTensor: IsTensor):
   for (const index of full) {
     if (index === '...') dim++
     else if (index === null) view = view.unsqueeze(dim++)
-    else if (typeof index === 'number') view = view.select(dim, index)
+    else if (typeof index === 'boolean') {
+      // A mask of no dimensions: it keeps the one element of a new dimension, or none.
+      view = view.unsqueeze(dim)
+      arrays.push({ dim: dim++, index: positions(index ? [0] : []) })
+    } else if (typeof index === 'number') view = view.select(dim, index)
     else if (typeof index === 'string') {
       const range = parseSlice(index, view.shape[dim])
       const isWhole = range.size === view.shape[dim] && range.step === 1

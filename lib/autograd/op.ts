@@ -52,9 +52,9 @@ export function scalar(value: number): Tensor {
 
 const isTensor = (value: unknown): value is Tensor => typeof value === 'object' && value !== null && 'array' in value && value.array instanceof NDArray
 
-/** Throws unless every input is a tensor. */
-export function checkTensors(operation: string, inputs: readonly unknown[]): void {
-  for (const input of inputs) if (!isTensor(input)) throw new ValueError(operation, `${describe(input)} is no tensor`, 'make a tensor() of it')
+/** Throws unless every input is a tensor; `optional` ones may be left out. */
+export function checkTensors(operation: string, inputs: readonly unknown[], optional: readonly unknown[] = []): void {
+  for (const input of [...inputs, ...optional.filter((input) => input !== null && input !== undefined)]) if (!isTensor(input)) throw new ValueError(operation, `${describe(input)} is no tensor`, 'make a tensor() of it')
 }
 
 /** A value that is no tensor, in a few words. */

@@ -13,7 +13,7 @@ import { changeInPlace, overwritten } from './in-place.ts'
 import { at, nonzero, type Index } from './index-expression.ts'
 import { checkTensors, constant, named, scalar, setTensorFactory } from './op.ts'
 import { clamp, gelu, relu, sigmoid, tanh, type GeluOptions } from './ops/activations.ts'
-import { add, compare, div, isNaN, maximum, minimum, mul, pow, sub } from './ops/arithmetic.ts'
+import { add, compare, div, isNaN, maximum, minimum, mul, pow, powTensor, sub } from './ops/arithmetic.ts'
 import { checkedIndex, gather, scatterAdd, take } from './ops/indexing.ts'
 import { cat, flip } from './ops/joining.ts'
 import { matmulAny } from './ops/matmul.ts'
@@ -287,7 +287,8 @@ export class Tensor {
     return div([this, toTensor('div', other)])
   }
   pow(exponent: Operand): Tensor {
-    return named(typeof exponent === 'number' ? 'PowBackward0' : 'PowBackward1', pow([this, toTensor('pow', exponent)]))
+    if (typeof exponent === 'number') return pow([this], exponent)
+    return named('PowBackward1', powTensor([this, toTensor('pow', exponent)]))
   }
   maximum(other: Operand): Tensor {
     return maximum([this, toTensor('maximum', other)])
@@ -386,7 +387,7 @@ export class Tensor {
   }
   /** Gaussian error linear unit; `{ approximate: 'tanh' }` for its approximation. */
   gelu(given: Partial<GeluOptions> = {}): Tensor {
-    const { approximate = 'none' } = optionsOf('gelu', given)
+    const { approximate } = optionsOf('gelu', given, { approximate: 'none' })
     if (approximate !== 'none' && approximate !== 'tanh') throw new ValueError('gelu', `${String(approximate)} is no way to approximate it`, "give 'none' or 'tanh'")
     return gelu([this], { approximate })
   }
@@ -413,11 +414,11 @@ export class Tensor {
   }
   /** Variance around the mean, computed in two passes; of n − 1 degrees of freedom unless told otherwise. */
   var(dim?: Dims | VarOptions, options?: boolean | VarOptions): Tensor {
-    const { reduction, count } = this.#reduction('var', dim, options)
-    const { unbiased = true, correction = unbiased ? 1 : 0 } = { ...(isOptions<VarOptions>(dim) ? dim : {}), ...(typeof options === 'object' ? options : {}) }
+    const { unbiased, correction, ...where } = optionsOf('var', byName<VarOptions>(dim, options), { dim: null, keepdim: false, unbiased: true, correction: undefined })
+    const { reduction, count } = this.#reduction('var', where, undefined)
     const centred = this.sub(this.mean([...reduction.dims], true))
     const squares = reduction.dims.length === 0 ? centred.mul(centred) : sum([centred.mul(centred)], reduction)
-    return named('VarBackward0', squares.div(Math.max(0, count - correction)))
+    return named('VarBackward0', squares.div(Math.max(0, count - (correction ?? (unbiased ? 1 : 0)))))
   }
   std(dim?: Dims | VarOptions, options?: boolean | VarOptions): Tensor {
     return std([this.var(dim, options)])
@@ -479,12 +480,11 @@ export class Tensor {
   }
 
   #reduction(operation: string, dim: Dims | ReduceOptions | undefined, keepdim: boolean | ReduceOptions | undefined) {
-    const options: ReduceOptions = { ...(isOptions<ReduceOptions>(dim) ? dim : { dim }), ...(typeof keepdim === 'object' ? keepdim : {}) }
-    const chosen = options.dim ?? null
+    const { dim: chosen, keepdim: keeps } = optionsOf(operation, byName<ReduceOptions>(dim, keepdim), { dim: null, keepdim: false })
     const dims = normalizeDims(operation, chosen, this.ndim)
     const all = chosen === null || (typeof chosen !== 'number' && chosen.length === 0)
     const count = dims.reduce((product, d) => product * this.shape[d], 1)
-    return { all, count, reduction: { dims, keepdim: typeof keepdim === 'boolean' ? keepdim : options.keepdim ?? false } }
+    return { all, count, reduction: { dims, keepdim: keeps } }
   }
   /** A reduction over all dimensions or a single one. */
   #singleReduction(operation: string, dim: Dims | ReduceOptions | undefined, keepdim: boolean | ReduceOptions | undefined) {
@@ -628,7 +628,7 @@ export class Tensor {
   /** Elements moved on by `shifts` along `dims`, those that fall off coming back in front. Without dims: in row-major order. */
   roll(shifts: number | readonly number[], dims?: number | readonly number[]): Tensor {
     if (dims === undefined) return named('RollBackward0', this.reshape([-1]).roll(shifts, 0).reshape(this.shape))
-    const along = typeof dims === 'number' ? [dims] : dims
+    const along = [dims].flat()
     const by = typeof shifts === 'number' ? [shifts] : shifts
     if (!Array.isArray(by) || !by.every(Number.isInteger)) throw new ValueError('roll', `${String(by)} does not say how far to move`, 'give a whole number, or one for each dimension')
     if (along.length !== by.length || along.length === 0) throw new ValueError('roll', `${by.length} shifts were given for ${along.length} dimensions`, 'give one for each')
@@ -720,15 +720,18 @@ export class Tensor {
     return this.#inPlace('maskedFill_', (old) => old.maskedFill(mask, value))
   }
   /** Numbers drawn evenly from [low, high). */
-  uniform_(low = 0, high = 1, { generator = defaultGenerator }: { generator?: Generator } = {}): this {
+  uniform_(low = 0, high = 1, given: { readonly generator?: Generator } = {}): this {
+    const { generator } = optionsOf('uniform_', given, { generator: defaultGenerator })
     return this.#draw('uniform_', (out) => generator.uniform(out, low, high))
   }
   /** Numbers drawn from the normal distribution. */
-  normal_(mean = 0, std = 1, { generator = defaultGenerator }: { generator?: Generator } = {}): this {
+  normal_(mean = 0, std = 1, given: { readonly generator?: Generator } = {}): this {
+    const { generator } = optionsOf('normal_', given, { generator: defaultGenerator })
     return this.#draw('normal_', (out) => (this.isContiguous() ? generator.normal(out, mean, std) : generator.normalScalar(out, mean, std)))
   }
   /** 1 with probability p, else 0. */
-  bernoulli_(p = 0.5, { generator = defaultGenerator }: { generator?: Generator } = {}): this {
+  bernoulli_(p = 0.5, given: { readonly generator?: Generator } = {}): this {
+    const { generator } = optionsOf('bernoulli_', given, { generator: defaultGenerator })
     return this.#draw('bernoulli_', (out) => generator.bernoulli(out, p))
   }
 
@@ -762,6 +765,11 @@ export function toTensor(operation: string, value: Operand): Tensor {
 
 function isOptions<T extends object>(value: unknown): value is T {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** What to reduce by name, of which `dim` and `keepdim` may stand in their places. */
+function byName<O extends ReduceOptions>(dim: Dims | O | undefined, last: boolean | O | undefined): O {
+  return { ...(isOptions<O>(dim) ? dim : { dim }), ...(typeof last === 'boolean' ? { keepdim: last } : last) } as O
 }
 
 /** Appends an entry to a list; `remove` takes it out again. */

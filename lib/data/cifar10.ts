@@ -1,6 +1,7 @@
 /** CIFAR-10 (Krizhevsky 2009): 50,000 + 10,000 colour pictures of 32 x 32 in ten classes, read from the official binary files. */
+import { optionsOf } from '../tensor/options.ts'
 import { decodeCifar, readCifar, type CifarLayout } from './cifar.ts'
-import { ImageDataset, type PicturesOptions } from './image-dataset.ts'
+import { ImageDataset, picturesDefaults, type PicturesOptions } from './image-dataset.ts'
 import type { LabelledImages } from './image-source.ts'
 
 /** The ten names, in the order of their labels. */
@@ -34,7 +35,8 @@ export type Cifar10Options = PicturesOptions
  * CIFAR-10 from the official binary files in `folder`: samples [picture (3, 32, 32), label]. Throws a DataError naming the file that is
  * missing or not whole. `npm run data:cifar10` fetches them.
  */
-export function cifar10(folder = 'data/cifar10', { train = true, count, transform, normalize = !transform }: Cifar10Options = {}): ImageDataset {
+export function cifar10(folder = 'data/cifar10', given: Cifar10Options = {}): ImageDataset {
+  const { train, count, transform, normalize } = optionsOf('cifar10', given, picturesDefaults(given))
   return new ImageDataset(readCifar10(folder, { train, count }), {
     shape: [3, 32, 32],
     classes: cifar10Classes,

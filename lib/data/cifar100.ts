@@ -1,7 +1,8 @@
 /** CIFAR-100 (Krizhevsky 2009): 50,000 + 10,000 colour pictures of 32 x 32 in a hundred classes of twenty kinds, from the official binary files. */
 import { ValueError } from '../tensor/errors.ts'
+import { optionsOf } from '../tensor/options.ts'
 import { readCifar, type CifarLayout } from './cifar.ts'
-import { ImageDataset, type PicturesOptions } from './image-dataset.ts'
+import { ImageDataset, picturesDefaults, type PicturesOptions } from './image-dataset.ts'
 
 /** The hundred names, in the order of their labels. */
 export const cifar100Classes: readonly string[] =
@@ -31,7 +32,8 @@ export interface Cifar100Options extends PicturesOptions {
  * CIFAR-100 from the official files train.bin and test.bin in `folder`: samples [picture (3, 32, 32), label]. Throws a DataError naming
  * the file that is missing or not whole.
  */
-export function cifar100(folder = 'data/cifar100', { train = true, count, labels = 'fine', transform, normalize = !transform }: Cifar100Options = {}): ImageDataset {
+export function cifar100(folder = 'data/cifar100', given: Cifar100Options = {}): ImageDataset {
+  const { train, count, labels, transform, normalize } = optionsOf('cifar100', given, { ...picturesDefaults(given), labels: 'fine' })
   if (labels !== 'fine' && labels !== 'coarse') throw new ValueError('cifar100', `labels '${String(labels)}' are unknown`, "use 'fine' or 'coarse'")
   const classes = labels === 'fine' ? cifar100Classes : cifar100CoarseClasses
   const layout: CifarLayout = {

@@ -1,11 +1,12 @@
 /** Datasets: collections of samples that are read by their number. */
 import { randperm } from '../autograd/creation.ts'
 import { stack } from '../autograd/functions.ts'
-import { constant } from '../autograd/op.ts'
+import { checkTensors, constant } from '../autograd/op.ts'
 import { take } from '../autograd/ops/indexing.ts'
 import { Tensor } from '../autograd/tensor.ts'
 import { IndexError, ShapeError, ValueError } from '../tensor/errors.ts'
 import { NDArray } from '../tensor/ndarray.ts'
+import { optionsOf } from '../tensor/options.ts'
 import type { Generator } from '../tensor/random.ts'
 import { showShape } from '../tensor/shape.ts'
 import type { SampleGenerators } from './image-source.ts'
@@ -34,6 +35,12 @@ export interface PortableSamples {
   readonly indexOf: (sample: number) => number
 }
 
+/** Throws unless it is a dataset. */
+export function checkDataset(operation: string, dataset: unknown): void {
+  const isDataset = typeof dataset === 'object' && dataset !== null && 'length' in dataset && typeof dataset.length === 'number' && 'get' in dataset && typeof dataset.get === 'function'
+  if (!isDataset) throw new ValueError(operation, 'what it was given is no dataset', 'give an object with length and get(index), such as a TensorDataset')
+}
+
 /** A batch of samples of any dataset: one tensor for each part. */
 export function batchOf(dataset: Dataset, indices: readonly number[], generators?: SampleGenerators): Tensor[] {
   return dataset.getItems?.(indices, generators) ?? collate(indices.map((index) => dataset.get(index)))
@@ -60,6 +67,7 @@ export class TensorDataset implements Dataset {
 
   constructor(...tensors: Tensor[]) {
     if (tensors.length === 0) throw new ValueError('TensorDataset', 'no tensors were given', 'give at least one')
+    checkTensors('TensorDataset', tensors)
     const odd = tensors.find((tensor) => tensor.ndim === 0 || tensor.shape[0] !== tensors[0].shape[0])
     if (odd) throw new ShapeError('TensorDataset', `tensors of shapes ${tensors.map((tensor) => showShape(tensor.shape)).join(', ')} do not have the same number of samples`, 'their first sizes must be equal')
     this.tensors = tensors
@@ -84,6 +92,8 @@ export class Subset implements Dataset {
   readonly indices: readonly number[]
 
   constructor(dataset: Dataset, indices: readonly number[]) {
+    checkDataset('Subset', dataset)
+    if (!Array.isArray(indices)) throw new ValueError('Subset', 'its second argument is no list', 'give the numbers of the samples')
     indices.forEach((index) => checkSampleIndex('Subset', index, dataset.length))
     this.dataset = dataset
     this.indices = indices
@@ -109,12 +119,15 @@ export class Subset implements Dataset {
  * Cuts a dataset at random into parts of the given lengths, or of the given fractions that add up to 1; what fractions leave over goes to the
  * first parts, one sample each. Same draws as torch.utils.data.random_split.
  */
-export function randomSplit(dataset: Dataset, lengths: readonly number[], options: { readonly generator?: Generator } = {}): Subset[] {
+export function randomSplit(dataset: Dataset, lengths: readonly number[], given: { readonly generator?: Generator } = {}): Subset[] {
+  const { generator } = optionsOf('randomSplit', given, { generator: undefined })
+  checkDataset('randomSplit', dataset)
+  if (!Array.isArray(lengths)) throw new ValueError('randomSplit', 'its second argument is no list', 'give the length of each part, or its fraction')
   const counts = isFractions(lengths) ? countsOf(lengths, dataset.length) : lengths
   const total = counts.reduce((sum, length) => sum + length, 0)
   if (total !== dataset.length || counts.some((length) => !Number.isInteger(length) || length < 0))
     throw new ValueError('randomSplit', `lengths [${lengths.join(', ')}] do not add up to the ${dataset.length} samples of the dataset`, 'give whole numbers whose sum is the length of the dataset, or fractions whose sum is 1')
-  const order = [...randperm(total, options).data]
+  const order = [...randperm(total, { generator }).data]
   let start = 0
   return counts.map((length) => new Subset(dataset, order.slice(start, (start += length))))
 }

@@ -34,6 +34,8 @@ export interface PicturesOptions {
   readonly normalize?: boolean
 }
 
+export const picturesDefaults = ({ transform }: PicturesOptions) => ({ train: true, count: undefined, transform: undefined, normalize: !transform })
+
 /** Samples [picture (C, H, W), label]. A value is byte / 255, transformed, and (value − mean) / std, rounded as PyTorch rounds it. */
 export class ImageDataset implements Dataset {
   readonly classes: readonly string[]

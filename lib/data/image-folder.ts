@@ -1,5 +1,6 @@
 /** A folder of pictures, with a folder in it for each class. */
 import { DataError, ValueError } from '../tensor/errors.ts'
+import { optionsOf, required } from '../tensor/options.ts'
 import { inFolder, readBytes } from './files.ts'
 import { ImageDataset } from './image-dataset.ts'
 import { sharedBytes } from './image-source.ts'
@@ -50,8 +51,9 @@ const EXTENSIONS = ['.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif', '.t
  * them. All are read at once, resized as Pillow resizes (bilinear, antialiased), cut to their middle and kept as bytes. Throws a DataError
  * that names the folder or the file.
  */
-export function imageFolder(folder: string, options: ImageFolderOptions): ImageFolder {
-  const { size, onError = 'throw' } = options
+export function imageFolder(folder: string, given: ImageFolderOptions): ImageFolder {
+  const options = optionsOf('imageFolder', given, { read: required, size: required, onError: 'throw', transform: undefined, mean: undefined, std: undefined })
+  const { size, onError } = options
   if (!Number.isInteger(size) || size < 1) throw new ValueError('imageFolder', `size ${size} is not a whole number of at least 1`, 'give the side of the square that pictures become')
   if (onError !== 'throw' && onError !== 'skip') throw new ValueError('imageFolder', `onError '${String(onError)}' is unknown`, "use 'throw' or 'skip'")
   const fs = globalThis.process?.getBuiltinModule?.('node:fs')

@@ -1,9 +1,10 @@
 /** DataLoader: a dataset in batches, in order or shuffled as PyTorch shuffles it. */
 import type { Tensor } from '../autograd/tensor.ts'
 import { ValueError } from '../tensor/errors.ts'
+import { optionsOf } from '../tensor/options.ts'
 import { defaultGenerator, Generator } from '../tensor/random.ts'
 import { reclaim } from '../tensor/storage.ts'
-import { batchOf, type Dataset } from './dataset.ts'
+import { batchOf, checkDataset, type Dataset } from './dataset.ts'
 import { toTensors } from './image-dataset.ts'
 import { fromSeeds } from './image-source.ts'
 import { Prefetcher } from './prefetch.ts'
@@ -46,11 +47,13 @@ export class DataLoader implements Iterable<Tensor[]> {
   readonly dataset: Dataset
   readonly batchSize: number
   readonly numWorkers: number
-  readonly #options: DataLoaderOptions
+  readonly #options: Required<Omit<DataLoaderOptions, 'generator'>> & Pick<DataLoaderOptions, 'generator'>
   #warned = false
 
-  constructor(dataset: Dataset, options: DataLoaderOptions = {}) {
-    const { batchSize = 1, numWorkers = 0 } = options
+  constructor(dataset: Dataset, given: DataLoaderOptions = {}) {
+    const options = optionsOf('DataLoader', given, { batchSize: 1, shuffle: false, dropLast: false, generator: undefined, numWorkers: 0 })
+    const { batchSize, numWorkers } = options
+    checkDataset('DataLoader', dataset)
     if (!Number.isInteger(batchSize) || batchSize < 1) throw new ValueError('DataLoader', `a batch size of ${batchSize} is not a whole number of at least 1`, 'give batchSize as a whole number')
     if (!Number.isInteger(numWorkers) || numWorkers < 0) throw new ValueError('DataLoader', `numWorkers ${numWorkers} is not a whole number of at least 0`, 'give how many threads prepare batches, 0 for none')
     if (options.shuffle && dataset.length === 0) throw new ValueError('DataLoader', 'an empty dataset cannot be shuffled', 'give a dataset with samples')
@@ -67,19 +70,21 @@ export class DataLoader implements Iterable<Tensor[]> {
   [Symbol.iterator](): Iterator<Tensor[]> {
     // As in PyTorch, the seed is drawn when an iterator is made, and the order with the first batch.
     const seed = randomSeed(this.#options.generator ?? defaultGenerator)
-    return this.#batches(() => ({ seed, order: this.#drawOrder() }), 0)
+    return this.#batches(() => ({ seed, order: this.#drawOrder() }), 0, () => this.#endOrder())
   }
   /**
    * An epoch that may begin in the middle. What decides it is drawn at once, and nothing later: a run that is resumed sets the generator to
    * its state at the beginning of the epoch, calls this with the number of batches that were done, and sets the generator to its state
    * of then; the batches that follow are the same to the bit.
    */
-  iterate({ skip = 0 }: IterateOptions = {}): IterableIterator<Tensor[]> {
+  iterate(given: IterateOptions = {}): IterableIterator<Tensor[]> {
+    const { skip } = optionsOf('DataLoader.iterate', given, { skip: 0 })
     if (!Number.isInteger(skip) || skip < 0 || skip > this.length) throw new ValueError('DataLoader.iterate', `skip ${skip} is not a whole number from 0 to ${this.length}`, `an epoch has ${this.length} batches`)
     const course = { seed: randomSeed(this.#options.generator ?? defaultGenerator), order: this.#drawOrder() }
-    return this.#batches(() => course, skip)
+    this.#endOrder()
+    return this.#batches(() => course, skip, () => {})
   }
-  *#batches(draw: () => Course, first: number): IterableIterator<Tensor[]> {
+  *#batches(draw: () => Course, first: number, atEnd: () => void): IterableIterator<Tensor[]> {
     const { seed, order } = draw()
     const prefetcher = this.#prefetcher({ seed, order }, first)
     try {
@@ -87,18 +92,25 @@ export class DataLoader implements Iterable<Tensor[]> {
         reclaim()
         const prepared = prefetcher?.take(batch)
         const start = batch * this.batchSize
+        if (start + this.batchSize > order.length) atEnd()
         yield prepared ? toTensors(prepared) : batchOf(this.dataset, order.slice(start, start + this.batchSize), fromSeeds(seed + BigInt(start)))
       }
+      if (this.length * this.batchSize <= order.length) atEnd()
     } finally {
       prefetcher?.close()
     }
   }
   /** The epoch's order: a permutation drawn from a generator that is seeded by one draw, or from the one given. */
   #drawOrder(): number[] {
-    const { shuffle = false, generator } = this.#options
+    const { shuffle, generator } = this.#options
     if (!shuffle) return Array.from({ length: this.dataset.length }, (_, i) => i)
     const source = generator ?? new Generator(randomSeed(defaultGenerator))
     return [...source.permutation(this.dataset.length)]
+  }
+  /** Given a generator, PyTorch's sampler draws one order more when it has come to the end, and takes nothing from it. */
+  #endOrder(): void {
+    const { shuffle, generator } = this.#options
+    if (shuffle) generator?.permutation(this.dataset.length)
   }
   #prefetcher({ seed, order }: Course, first: number): Prefetcher | null {
     if (this.numWorkers === 0 || first >= this.length) return null

@@ -1,7 +1,8 @@
 /** MNIST (LeCun, Cortes, Burges 1998) and Fashion-MNIST (Xiao, Rasul, Vollgraf 2017): 60,000 + 10,000 gray pictures of 28 x 28 in ten classes. */
 import { DataError, ValueError } from '../tensor/errors.ts'
+import { optionsOf } from '../tensor/options.ts'
 import { readIdx } from './idx.ts'
-import { ImageDataset, type PicturesOptions } from './image-dataset.ts'
+import { ImageDataset, picturesDefaults, type PicturesOptions } from './image-dataset.ts'
 import { sharedBytes, type LabelledImages } from './image-source.ts'
 
 export const mnistClasses: readonly string[] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9']
@@ -38,7 +39,8 @@ export function fashionMnist(folder = 'data/fashion-mnist', options: MnistOption
   return readMnist(folder, options, { name: 'fashionMnist', classes: fashionMnistClasses, mean: 0.286, std: 0.353, help: `run \`npm run data:fashion-mnist\`, or put the published files into ${folder}: ${allFiles}` })
 }
 
-function readMnist(folder: string, { train = true, count, transform, normalize = !transform }: MnistOptions, { name, classes, mean, std, help }: Kind): ImageDataset {
+function readMnist(folder: string, given: MnistOptions, { name, classes, mean, std, help }: Kind): ImageDataset {
+  const { train, count, transform, normalize } = optionsOf(name, given, picturesDefaults(given))
   const files = train ? FILES.train : FILES.test
   const images = readIdx(name, folder, files.images, 3, help)
   const labels = readIdx(name, folder, files.labels, 1, help)

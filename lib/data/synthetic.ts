@@ -6,6 +6,7 @@
 import { constant } from '../autograd/op.ts'
 import { ValueError } from '../tensor/errors.ts'
 import { NDArray } from '../tensor/ndarray.ts'
+import { optionsOf } from '../tensor/options.ts'
 import { Generator } from '../tensor/random.ts'
 import { TensorDataset } from './dataset.ts'
 
@@ -49,7 +50,8 @@ export interface SyntheticOptions {
 }
 
 /** The built-in pictures as a dataset: samples [picture (3, 32, 32), label]. Training and test pictures are never the same. */
-export function synthetic({ train = true, count = train ? 6000 : 1000, seed = 0 }: SyntheticOptions = {}): TensorDataset {
+export function synthetic(given: SyntheticOptions = {}): TensorDataset {
+  const { train, count, seed } = optionsOf('synthetic', given, { train: true, count: given.train === false ? 1000 : 6000, seed: 0 })
   const { images, labels } = drawSynthetic(count, 2 * seed + (train ? 1 : 2))
   return new TensorDataset(constant(NDArray.from(images, [count, 3, SIZE, SIZE])), constant(NDArray.from(labels, [count], 'int64')))
 }

@@ -1,4 +1,5 @@
 /** Layers without parameters: activations, dropout, and changes of shape. */
+import { checkTensors } from '../autograd/op.ts'
 import type { Tensor } from '../autograd/tensor.ts'
 import { optionsOf } from '../tensor/options.ts'
 import { checkProbability } from './functional/dropout.ts'
@@ -8,7 +9,7 @@ import { pythonFloat } from './repr.ts'
 
 export class ReLU extends Module {
   forward(x: Tensor): Tensor {
-    return x.relu()
+    return F.relu(x)
   }
 }
 
@@ -17,11 +18,11 @@ export class GELU extends Module {
   readonly approximate: 'none' | 'tanh'
   constructor(given: { readonly approximate?: 'none' | 'tanh' } = {}) {
     super()
-    const { approximate = 'none' } = optionsOf('GELU', given)
+    const { approximate } = optionsOf('GELU', given, { approximate: 'none' })
     this.approximate = approximate
   }
   forward(x: Tensor): Tensor {
-    return x.gelu({ approximate: this.approximate })
+    return F.gelu(x, { approximate: this.approximate })
   }
   override extraRepr(): string {
     return `approximate='${this.approximate}'`
@@ -30,19 +31,19 @@ export class GELU extends Module {
 
 export class SiLU extends Module {
   forward(x: Tensor): Tensor {
-    return x.silu()
+    return F.silu(x)
   }
 }
 
 export class Tanh extends Module {
   forward(x: Tensor): Tensor {
-    return x.tanh()
+    return F.tanh(x)
   }
 }
 
 export class Sigmoid extends Module {
   forward(x: Tensor): Tensor {
-    return x.sigmoid()
+    return F.sigmoid(x)
   }
 }
 
@@ -53,7 +54,7 @@ export class Softmax extends Module {
     this.dim = dim
   }
   forward(x: Tensor): Tensor {
-    return x.softmax(this.dim)
+    return F.softmax(x, this.dim)
   }
   override extraRepr(): string {
     return `dim=${this.dim}`
@@ -108,6 +109,7 @@ export class Flatten extends Module {
     this.endDim = endDim
   }
   forward(x: Tensor): Tensor {
+    checkTensors('Flatten', [x])
     return x.flatten(this.startDim, this.endDim)
   }
   override extraRepr(): string {

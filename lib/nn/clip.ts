@@ -1,6 +1,6 @@
 /** nn.utils: limiting gradients between backward() and step(). */
 import { noGrad } from '../autograd/grad-mode.ts'
-import { scalar } from '../autograd/op.ts'
+import { checkTensors, scalar } from '../autograd/op.ts'
 import { Tensor } from '../autograd/tensor.ts'
 import { ValueError } from '../tensor/errors.ts'
 import { optionsOf } from '../tensor/options.ts'
@@ -12,15 +12,20 @@ export interface ClipOptions {
   readonly errorIfNonfinite?: boolean
 }
 
-const gradientsOf = (params: Tensor | Iterable<Tensor>) => (params instanceof Tensor ? [params] : [...params]).flatMap(({ grad }) => (grad ? [grad] : []))
+function gradientsOf(operation: string, params: Tensor | Iterable<Tensor>): Tensor[] {
+  if (typeof params !== 'object' || params === null || !(params instanceof Tensor || Symbol.iterator in params)) throw new ValueError(operation, 'what it was given is no list of parameters', 'pass model.parameters()')
+  const list = params instanceof Tensor ? [params] : [...params]
+  checkTensors(operation, list)
+  return list.flatMap(({ grad }) => (grad ? [grad] : []))
+}
 
 /** Scales all gradients together so that their norm, as of one vector, is at most maxNorm. Returns the norm before. Same as torch.nn.utils.clip_grad_norm_. */
 export function clipGradNorm_(params: Tensor | Iterable<Tensor>, maxNorm: number, given: ClipOptions = {}): Tensor {
-  const { normType = 2, errorIfNonfinite = false } = optionsOf('clipGradNorm_', given)
+  const { normType, errorIfNonfinite } = optionsOf('clipGradNorm_', given, { normType: 2, errorIfNonfinite: false })
   if (!(maxNorm >= 0)) throw new ValueError('clipGradNorm_', `maxNorm = ${maxNorm} is not a number of at least 0`, 'give the largest norm that is allowed')
   if (!(normType > 0)) throw new ValueError('clipGradNorm_', `normType = ${normType} is not above 0`, 'give the order of the norm, such as 2')
   return noGrad(() => {
-    const grads = gradientsOf(params)
+    const grads = gradientsOf('clipGradNorm_', params)
     const norm = normOf(grads.filter((grad) => grad.numel() > 0), normType)
     if (errorIfNonfinite && !Number.isFinite(norm)) throw new ValueError('clipGradNorm_', `the norm of the gradients is ${norm}`, 'look for what overflows, or pass { errorIfNonfinite: false }')
     const scale = Math.min(1, maxNorm / (norm + 1e-6))
@@ -38,5 +43,5 @@ function normOf(grads: readonly Tensor[], normType: number): number {
 /** Limits every number of the gradients to [−clipValue, clipValue]. Same as torch.nn.utils.clip_grad_value_. */
 export function clipGradValue_(params: Tensor | Iterable<Tensor>, clipValue: number): void {
   if (!(clipValue >= 0)) throw new ValueError('clipGradValue_', `clipValue = ${clipValue} is not a number of at least 0`, 'give the largest absolute value that is allowed')
-  noGrad(() => gradientsOf(params).forEach((grad) => grad.clamp_(-clipValue, clipValue)))
+  noGrad(() => gradientsOf('clipGradValue_', params).forEach((grad) => grad.clamp_(-clipValue, clipValue)))
 }

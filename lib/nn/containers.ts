@@ -41,6 +41,7 @@ export class ModuleList<M extends AnyModule = Module> extends AnyModule {
 
   constructor(modules: Iterable<M> = []) {
     super()
+    if (typeof modules !== 'object' || modules === null || !(Symbol.iterator in modules)) throw new ValueError('ModuleList', 'what it was given is no list of modules', 'give them as a list')
     for (const module of modules) this.append(module)
   }
   append(module: M): this {

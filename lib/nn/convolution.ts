@@ -25,7 +25,7 @@ export class Conv2d extends Module {
 
   constructor(inChannels: number, outChannels: number, kernelSize: Pair, given: F.ConvOptions & { readonly bias?: boolean } = {}) {
     super()
-    const { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true } = optionsOf('Conv2d', given)
+    const { stride, padding, dilation, groups, bias } = optionsOf('Conv2d', given, { stride: 1, padding: 0, dilation: 1, groups: 1, bias: true })
     checkSize('Conv2d', 'inChannels', inChannels)
     checkSize('Conv2d', 'outChannels', outChannels)
     checkSize('Conv2d', 'groups', groups)

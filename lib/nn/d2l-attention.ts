@@ -1,5 +1,5 @@
 /** Multi-head attention as the book «Dive into Deep Learning» (Zhang et al. 2023, section 11.5) builds it. */
-import { constant } from '../autograd/op.ts'
+import { checkTensors, constant } from '../autograd/op.ts'
 import { choosing } from '../autograd/ops/where.ts'
 import type { Tensor } from '../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../tensor/errors.ts'
@@ -22,7 +22,7 @@ export type ValidLens = Indices | null
 export function maskedSoftmax(scores: Tensor, validLens: ValidLens = null): Tensor {
   if (validLens === null) return scores.softmax(-1)
   const [B, queries, keys] = scores.shape
-  const lengths = toIndices(validLens)
+  const lengths = toIndices('maskedSoftmax', validLens)
   const perEntry = lengths.ndim === 1 && lengths.numel() === B
   const perQuery = lengths.ndim === 2 && lengths.shape[0] === B && lengths.shape[1] === queries
   if (!perEntry && !perQuery)
@@ -48,6 +48,7 @@ export class DotProductAttention extends Module<AttentionArgs> {
     this.dropout = new Dropout(dropout)
   }
   forward(queries: Tensor, keys: Tensor, values: Tensor, validLens: ValidLens = null): Tensor {
+    checkTensors('DotProductAttention', [queries, keys, values])
     if (queries.ndim === 4 || validLens === null) return this.attendToAll(queries, keys, values)
     const scores = queries.bmm(keys.transpose(1, 2)).div(Math.sqrt(queries.shape[queries.ndim - 1]))
     this.attention_weights = maskedSoftmax(scores, validLens)
@@ -73,7 +74,7 @@ export class MultiHeadAttention extends Module<AttentionArgs> {
 
   constructor(numHiddens: number, numHeads: number, dropout: number, given: { readonly bias?: boolean } = {}) {
     super()
-    const { bias = false } = optionsOf('MultiHeadAttention', given)
+    const { bias } = optionsOf('MultiHeadAttention', given, { bias: false })
     checkSize('MultiHeadAttention', 'numHiddens', numHiddens)
     checkSize('MultiHeadAttention', 'numHeads', numHeads)
     if (numHiddens % numHeads !== 0) throw new ValueError('MultiHeadAttention', `${numHeads} heads do not divide ${numHiddens} hidden units`, 'choose a number of heads that divides them')
@@ -87,7 +88,7 @@ export class MultiHeadAttention extends Module<AttentionArgs> {
   forward(queries: Tensor, keys: Tensor, values: Tensor, validLens: ValidLens = null): Tensor {
     const heads = [this.W_q(queries), this.W_k(keys), this.W_v(values)].map((x) => this.heads(x))
     if (validLens === null) return this.W_o(this.joined(this.attention(heads[0], heads[1], heads[2])))
-    const lengths = toIndices(validLens).repeatInterleave(this.numHeads, 0)
+    const lengths = toIndices('maskedSoftmax', validLens).repeatInterleave(this.numHeads, 0)
     const [q, k, v] = heads.map((x) => x.flatten(0, 1))
     return this.W_o(this.joined(this.attention(q, k, v, lengths).reshape(heads[0].shape)))
   }

@@ -21,7 +21,7 @@ export class Embedding extends Module<[index: Indices]> {
 
   constructor(numEmbeddings: number, embeddingDim: number, given: { readonly paddingIdx?: number | null } = {}) {
     super()
-    const { paddingIdx = null } = optionsOf('Embedding', given)
+    const { paddingIdx } = optionsOf('Embedding', given, { paddingIdx: null })
     checkSize('Embedding', 'numEmbeddings', numEmbeddings)
     checkSize('Embedding', 'embeddingDim', embeddingDim)
     this.numEmbeddings = numEmbeddings

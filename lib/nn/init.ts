@@ -7,7 +7,7 @@ import { optionsOf } from '../tensor/options.ts'
 import { defaultGenerator, type Generator } from '../tensor/random.ts'
 import { erfinv } from '../tensor/erfinv.ts'
 import { erf } from '../tensor/kernels/reference/erf.ts'
-import { constant } from '../autograd/op.ts'
+import { checkTensors, constant } from '../autograd/op.ts'
 import { showShape } from '../tensor/shape.ts'
 
 export type Nonlinearity = 'linear' | 'conv2d' | 'sigmoid' | 'tanh' | 'relu' | 'leaky_relu' | 'selu'
@@ -25,20 +25,26 @@ export interface KaimingOptions extends Drawing {
 
 /** Evenly from [a, b): uniform_(w, -1, 1) or uniform_(w, { a: -1, b: 1 }). */
 export function uniform_(tensor: Tensor, first: number | (Drawing & { readonly a?: number; readonly b?: number }) = {}, last?: number, options: Drawing = {}): Tensor {
-  const { a = 0, b = 1, generator } = typeof first === 'number' ? { a: first, b: last, generator: options.generator } : optionsOf('uniform_', first)
+  const { a, b, generator } = optionsOf('uniform_', typeof first === 'number' ? { a: first, b: last, ...options } : first, { a: 0, b: 1, generator: undefined })
+  checkTensors('uniform_', [tensor])
   return noGrad(() => tensor.uniform_(a, b, { generator }))
 }
 /** From the normal distribution: normal_(w, 0, 0.02) or normal_(w, { std: 0.02 }). */
 export function normal_(tensor: Tensor, first: number | (Drawing & { readonly mean?: number; readonly std?: number }) = {}, spread?: number, options: Drawing = {}): Tensor {
-  const { mean = 0, std = 1, generator } = typeof first === 'number' ? { mean: first, std: spread, generator: options.generator } : optionsOf('normal_', first)
+  const { mean, std, generator } = optionsOf('normal_', typeof first === 'number' ? { mean: first, std: spread, ...options } : first, { mean: 0, std: 1, generator: undefined })
+  checkTensors('normal_', [tensor])
   return noGrad(() => tensor.normal_(mean, std, { generator }))
 }
-export const constant_ = (tensor: Tensor, value: number): Tensor => noGrad(() => tensor.fill_(value))
+export function constant_(tensor: Tensor, value: number): Tensor {
+  checkTensors('constant_', [tensor])
+  return noGrad(() => tensor.fill_(value))
+}
 export const zeros_ = (tensor: Tensor): Tensor => constant_(tensor, 0)
 export const ones_ = (tensor: Tensor): Tensor => constant_(tensor, 1)
 
 /** Inputs and outputs of a weight (out, in, receptive field ...). */
 export function calculateFanInAndFanOut(tensor: Tensor): { fanIn: number; fanOut: number } {
+  checkTensors('calculateFanInAndFanOut', [tensor])
   if (tensor.ndim < 2) throw new ShapeError('calculateFanInAndFanOut', `a tensor of shape ${showShape(tensor.shape)} has no inputs and outputs`, 'give a weight of at least two dimensions')
   const [out, inputs, ...field] = tensor.shape
   const area = field.reduce((product, size) => product * size, 1)
@@ -67,21 +73,23 @@ export function calculateGain(nonlinearity: Nonlinearity, param = 0.01): number 
 
 /** Uniform in ±√3 · gain · √(2 / (fanIn + fanOut)) (Glorot, Bengio 2010). */
 export function xavierUniform_(tensor: Tensor, given: Drawing & { readonly gain?: number } = {}): Tensor {
-  const { gain = 1, ...options } = optionsOf('xavierUniform_', given)
+  const { gain, generator } = optionsOf('xavierUniform_', given, { gain: 1, generator: undefined })
   const { fanIn, fanOut } = calculateFanInAndFanOut(tensor)
   const bound = Math.sqrt(3) * (gain * Math.sqrt(2 / (fanIn + fanOut)))
-  return uniform_(tensor, -bound, bound, options)
+  return uniform_(tensor, -bound, bound, { generator })
 }
 
 /** Normal with standard deviation gain · √(2 / (fanIn + fanOut)) (Glorot, Bengio 2010). */
 export function xavierNormal_(tensor: Tensor, given: Drawing & { readonly gain?: number } = {}): Tensor {
-  const { gain = 1, ...options } = optionsOf('xavierNormal_', given)
+  const { gain, generator } = optionsOf('xavierNormal_', given, { gain: 1, generator: undefined })
   const { fanIn, fanOut } = calculateFanInAndFanOut(tensor)
-  return normal_(tensor, 0, gain * Math.sqrt(2 / (fanIn + fanOut)), options)
+  return normal_(tensor, 0, gain * Math.sqrt(2 / (fanIn + fanOut)), { generator })
 }
 
+const kaimingDefaults = { a: 0, mode: 'fan_in', nonlinearity: 'leaky_relu', generator: undefined } as const
+
 /** gain / √fan (He et al. 2015). */
-function kaimingStd(tensor: Tensor, { a = 0, mode = 'fan_in', nonlinearity = 'leaky_relu' }: KaimingOptions): number {
+function kaimingStd(tensor: Tensor, { a, mode, nonlinearity }: Omit<Required<KaimingOptions>, 'generator'>): number {
   const { fanIn, fanOut } = calculateFanInAndFanOut(tensor)
   const fan = { fan_in: fanIn, fanIn, fan_out: fanOut, fanOut }[mode]
   if (fan === undefined) throw new ValueError('kaiming', `${String(mode)} is no mode`, "give 'fan_in' or 'fan_out'")
@@ -89,19 +97,22 @@ function kaimingStd(tensor: Tensor, { a = 0, mode = 'fan_in', nonlinearity = 'le
 }
 
 /** Uniform in ±√3 · gain / √fan (He et al. 2015). */
-export function kaimingUniform_(tensor: Tensor, options: KaimingOptions = {}): Tensor {
-  const bound = Math.sqrt(3) * kaimingStd(tensor, optionsOf('kaimingUniform_', options))
-  return uniform_(tensor, -bound, bound, options)
+export function kaimingUniform_(tensor: Tensor, given: KaimingOptions = {}): Tensor {
+  const { generator, ...options } = optionsOf('kaimingUniform_', given, kaimingDefaults)
+  const bound = Math.sqrt(3) * kaimingStd(tensor, options)
+  return uniform_(tensor, -bound, bound, { generator })
 }
 
 /** Normal with standard deviation gain / √fan (He et al. 2015). */
-export function kaimingNormal_(tensor: Tensor, options: KaimingOptions = {}): Tensor {
-  return normal_(tensor, 0, kaimingStd(tensor, optionsOf('kaimingNormal_', options)), options)
+export function kaimingNormal_(tensor: Tensor, given: KaimingOptions = {}): Tensor {
+  const { generator, ...options } = optionsOf('kaimingNormal_', given, kaimingDefaults)
+  return normal_(tensor, 0, kaimingStd(tensor, options), { generator })
 }
 
 /** Normal, cut off below a and above b: the inverse of the cumulative distribution applied to uniform numbers. */
 export function truncNormal_(tensor: Tensor, given: Drawing & { readonly mean?: number; readonly std?: number; readonly a?: number; readonly b?: number } = {}): Tensor {
-  const { mean = 0, std = 1, a = -2, b = 2, generator = defaultGenerator } = optionsOf('truncNormal_', given)
+  const { mean, std, a, b, generator } = optionsOf('truncNormal_', given, { mean: 0, std: 1, a: -2, b: 2, generator: defaultGenerator })
+  checkTensors('truncNormal_', [tensor])
   const cdf = (x: number) => (1 + erf((x - mean) / std / Math.SQRT2)) / 2
   const drawn = NDArray.zeros(tensor.shape)
   const out = drawn.storage.data

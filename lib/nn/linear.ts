@@ -23,7 +23,7 @@ export class Linear extends Module {
 
   constructor(inFeatures: number, outFeatures: number, given: { readonly bias?: boolean } = {}) {
     super()
-    const { bias = true } = optionsOf('Linear', given)
+    const { bias } = optionsOf('Linear', given, { bias: true })
     checkSize('Linear', 'inFeatures', inFeatures, 0)
     checkSize('Linear', 'outFeatures', outFeatures, 0)
     this.inFeatures = inFeatures

@@ -3,6 +3,7 @@ import type { Tensor } from '../autograd/tensor.ts'
 import { optionsOf } from '../tensor/options.ts'
 import * as F from './functional/functional.ts'
 import type { Indices } from './functional/indices.ts'
+import { bceDefaults, crossEntropyDefaults, klDivDefaults, nllDefaults } from './functional/loss.ts'
 import { Module } from './module.ts'
 
 /** Cross entropy of unnormalised scores (N, C) and class indices (N,) or probabilities (N, C). Same as torch.nn.CrossEntropyLoss. */
@@ -10,7 +11,7 @@ export class CrossEntropyLoss extends Module<[input: Tensor, target: Indices]> {
   private readonly options: F.CrossEntropyOptions
   constructor(options: F.CrossEntropyOptions = {}) {
     super()
-    this.options = optionsOf('CrossEntropyLoss', options)
+    this.options = optionsOf('CrossEntropyLoss', options, crossEntropyDefaults)
     if (options.weight) this.registerBuffer('weight', options.weight)
   }
   forward(input: Tensor, target: Indices): Tensor {
@@ -23,7 +24,7 @@ export class NLLLoss extends Module<[input: Tensor, target: Indices]> {
   private readonly options: F.NLLOptions
   constructor(options: F.NLLOptions = {}) {
     super()
-    this.options = optionsOf('NLLLoss', options)
+    this.options = optionsOf('NLLLoss', options, nllDefaults)
     if (options.weight) this.registerBuffer('weight', options.weight)
   }
   forward(input: Tensor, target: Indices): Tensor {
@@ -36,7 +37,7 @@ export class MSELoss extends Module<[input: Tensor, target: Tensor]> {
   readonly reduction: F.Reduction
   constructor(given: { readonly reduction?: F.Reduction } = {}) {
     super()
-    const { reduction = 'mean' } = optionsOf('MSELoss', given)
+    const { reduction } = optionsOf('MSELoss', given, { reduction: 'mean' })
     this.reduction = reduction
   }
   forward(input: Tensor, target: Tensor): Tensor {
@@ -49,7 +50,7 @@ export class L1Loss extends Module<[input: Tensor, target: Tensor]> {
   readonly reduction: F.Reduction
   constructor(given: { readonly reduction?: F.Reduction } = {}) {
     super()
-    const { reduction = 'mean' } = optionsOf('L1Loss', given)
+    const { reduction } = optionsOf('L1Loss', given, { reduction: 'mean' })
     this.reduction = reduction
   }
   forward(input: Tensor, target: Tensor): Tensor {
@@ -62,7 +63,7 @@ export class BCEWithLogitsLoss extends Module<[input: Tensor, target: Tensor]> {
   private readonly options: F.BCEOptions
   constructor(options: F.BCEOptions = {}) {
     super()
-    this.options = optionsOf('BCEWithLogitsLoss', options)
+    this.options = optionsOf('BCEWithLogitsLoss', options, bceDefaults)
     if (options.weight) this.registerBuffer('weight', options.weight)
     if (options.posWeight) this.registerBuffer('pos_weight', options.posWeight)
   }
@@ -76,7 +77,7 @@ export class KLDivLoss extends Module<[input: Tensor, target: Tensor]> {
   private readonly options: F.KLDivOptions
   constructor(options: F.KLDivOptions = {}) {
     super()
-    this.options = optionsOf('KLDivLoss', options)
+    this.options = optionsOf('KLDivLoss', options, klDivDefaults)
   }
   forward(input: Tensor, target: Tensor): Tensor {
     return F.klDiv(input, target, this.options)

@@ -4,11 +4,14 @@
  * Submodules, parameters and buffers are plain properties, found by walking the module in the order of their definition.
  * A module is callable: `layer(x)` runs its hooks and `forward`.
  */
-import { noGrad } from '../autograd/grad-mode.ts'
+import { isGradEnabled, noGrad } from '../autograd/grad-mode.ts'
 import { Tensor } from '../autograd/tensor.ts'
+import { zeroGrad, type ZeroGradOptions } from '../autograd/zero-grad.ts'
 import { Callable } from '../tensor/callable.ts'
 import { StateDictError, ValueError } from '../tensor/errors.ts'
+import { optionsOf } from '../tensor/options.ts'
 import { sameShape, showShape } from '../tensor/shape.ts'
+import { ObservedCall, type BackwardHook } from './backward-hooks.ts'
 import { Parameter } from './parameter.ts'
 import { asUser, withTemporaries } from './temporaries.ts'
 
@@ -27,7 +30,8 @@ export abstract class AnyModule extends Callable {
   // ---- what it is made of
 
   /** Makes the property `name` a buffer: a tensor that is saved with the module but not trained. */
-  registerBuffer(name: string, tensor: Tensor | null, { persistent = true }: { readonly persistent?: boolean } = {}): void {
+  registerBuffer(name: string, tensor: Tensor | null, given: { readonly persistent?: boolean } = {}): void {
+    const { persistent } = optionsOf('registerBuffer', given, { persistent: true })
     this.#define(name, tensor)
     this.#buffers.set(name, persistent)
   }
@@ -130,7 +134,8 @@ export abstract class AnyModule extends Callable {
    * Copies the numbers of `state` into the parameters and buffers of the same names. Keys that are missing or unexpected are an
    * error unless `strict` is false; wrong shapes always are. Nothing is changed by a call that throws.
    */
-  loadStateDict(state: Readonly<StateDict>, { strict = true }: { readonly strict?: boolean } = {}): { missingKeys: string[]; unexpectedKeys: string[] } {
+  loadStateDict(state: Readonly<StateDict>, given: { readonly strict?: boolean } = {}): { missingKeys: string[]; unexpectedKeys: string[] } {
+    const { strict } = optionsOf(`${this.constructor.name}.loadStateDict`, given, { strict: true })
     const own = this.stateDict()
     const missingKeys = Object.keys(own).filter((key) => !Object.hasOwn(state, key))
     const unexpectedKeys = Object.keys(state).filter((key) => !Object.hasOwn(own, key))
@@ -188,8 +193,8 @@ export abstract class AnyModule extends Callable {
     return this
   }
   /** Forgets the gradients of all parameters. */
-  zeroGrad(): void {
-    for (const parameter of this.parameters()) parameter.grad = null
+  zeroGrad(options?: ZeroGradOptions): void {
+    zeroGrad(this.parameters(), options)
   }
 
   // ---- printing
@@ -212,7 +217,7 @@ export abstract class AnyModule extends Callable {
 }
 
 export type ForwardHook<Args extends unknown[], Result> = (module: AnyModule, args: Args, output: Result) => Result | void
-export type ForwardPreHook<Args extends unknown[]> = (module: AnyModule, args: Args) => Args | void
+export type ForwardPreHook<Args extends unknown[]> = (module: AnyModule, args: Args) => Args | Args[0] | void
 
 /** Typed by what it is called with and returns: a tensor each, unless said otherwise. */
 export interface Module<Args extends unknown[] = [x: Tensor], Result = Tensor> {
@@ -222,6 +227,7 @@ export interface Module<Args extends unknown[] = [x: Tensor], Result = Tensor> {
 export abstract class Module<Args extends unknown[] = [x: Tensor], Result = Tensor> extends AnyModule {
   readonly #hooks = new Set<ForwardHook<Args, Result>>()
   readonly #preHooks = new Set<ForwardPreHook<Args>>()
+  readonly #backwardHooks = new Set<BackwardHook>()
 
   /** What the module computes. Call the module itself, not this, so that hooks run. */
   abstract forward(...args: Args): Result
@@ -232,16 +238,23 @@ export abstract class Module<Args extends unknown[] = [x: Tensor], Result = Tens
   }
   #call(args: Args): Result {
     let given = args
-    for (const hook of this.#preHooks) given = asUser([given], () => hook(this, given)) ?? given
+    for (const hook of this.#preHooks) {
+      const replaced = asUser([given], () => hook(this, given))
+      // A single argument may be returned by itself.
+      if (replaced !== undefined && replaced !== null) given = (Array.isArray(replaced) ? replaced : [replaced]) as Args
+    }
+    const observed = this.#backwardHooks.size > 0 && isGradEnabled() ? new ObservedCall(this, this.#backwardHooks) : null
+    if (observed) given = observed.inputs(given)
     let output = this.forward(...given)
     for (const hook of this.#hooks) output = asUser([given, output], () => hook(this, given, output)) ?? output
-    return output
+    return observed ? observed.outputs(output) : output
   }
 
   protected override blank(): this {
     const copy = super.blank()
     for (const hook of this.#hooks) copy.#hooks.add(hook)
     for (const hook of this.#preHooks) copy.#preHooks.add(hook)
+    for (const hook of this.#backwardHooks) copy.#backwardHooks.add(hook)
     return copy
   }
 
@@ -254,6 +267,14 @@ export abstract class Module<Args extends unknown[] = [x: Tensor], Result = Tens
   registerForwardPreHook(hook: ForwardPreHook<Args>): { remove(): void } {
     this.#preHooks.add(hook)
     return { remove: () => void this.#preHooks.delete(hook) }
+  }
+  /**
+   * Calls `hook(module, gradInput, gradOutput)` when the gradients of the arguments are computed, one entry for each argument and each output, null
+   * where there is none; what it returns replaces those of the arguments. Same as torch.nn.Module.register_full_backward_hook.
+   */
+  registerFullBackwardHook(hook: BackwardHook): { remove(): void } {
+    this.#backwardHooks.add(hook)
+    return { remove: () => void this.#backwardHooks.delete(hook) }
   }
 }
 

@@ -1,5 +1,6 @@
 /** Multi-head attention as torch.nn has it (Vaswani et al. 2017). The notebook's is in d2l-attention.ts. */
 import { zeros } from '../autograd/creation.ts'
+import { checkTensors } from '../autograd/op.ts'
 import type { Tensor } from '../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../tensor/errors.ts'
 import { optionsOf } from '../tensor/options.ts'
@@ -61,7 +62,7 @@ export class MultiheadAttention extends Module<Call, Result> {
 
   constructor(embedDim: number, numHeads: number, given: MultiheadAttentionOptions = {}) {
     super()
-    const { dropout = 0, bias = true, batchFirst = false, kdim, vdim } = optionsOf('MultiheadAttention', given)
+    const { dropout, bias, batchFirst, kdim, vdim } = optionsOf('MultiheadAttention', given, { dropout: 0, bias: true, batchFirst: false, kdim: undefined, vdim: undefined })
     this.embedDim = embedDim
     this.numHeads = numHeads
     this.dropout = dropout
@@ -84,15 +85,16 @@ export class MultiheadAttention extends Module<Call, Result> {
   }
 
   forward(query: Tensor, key: Tensor, value: Tensor, options: MultiheadAttentionCall = {}): Result {
+    const { needWeights, averageAttnWeights, ...masks } = optionsOf('MultiheadAttention', options, { keyPaddingMask: null, attnMask: null, needWeights: true, averageAttnWeights: true })
+    checkTensors('MultiheadAttention', [query, key, value], [masks.keyPaddingMask, masks.attnMask])
     this.check(query, key, value)
-    const { needWeights = true, averageAttnWeights = true } = options
     const batched = query.ndim === 3
     const same = query === key && key === value
     const rows = (x: Tensor) => (!batched ? x.unsqueeze(0) : this.batchFirst ? x : x.transpose(0, 1))
     const first = rows(query)
     const [q, k, v] = same ? this.projectTogether(first) : this.projectApart(first, rows(key), rows(value))
     const heads = [q, k, v].map((x) => x.reshape([x.shape[0], x.shape[1], this.numHeads, -1]).transpose(1, 2))
-    const mask = this.mask(options, batched, [q.shape[0], this.numHeads, q.shape[1], k.shape[1]])
+    const mask = this.mask(masks, batched, [q.shape[0], this.numHeads, q.shape[1], k.shape[1]])
     const dropoutP = this.training ? this.dropout : 0
     const [attended, weights] = mask || dropoutP > 0 ? attend(heads[0], heads[1], heads[2], mask, { scale: null, dropoutP }) : attendHeads(heads[0], heads[1], heads[2], { scale: heads[0].shape[3] ** -0.5, dropoutP })
     const joined = this.out_proj(attended.transpose(1, 2).reshape(q.shape))
@@ -128,7 +130,7 @@ export class MultiheadAttention extends Module<Call, Result> {
   }
 
   /** Both masks as numbers to add to scores of `shape` (B, heads, L, S). */
-  private mask({ keyPaddingMask = null, attnMask = null }: MultiheadAttentionCall, batched: boolean, shape: readonly number[]): Tensor | null {
+  private mask({ keyPaddingMask, attnMask }: Required<Pick<MultiheadAttentionCall, 'keyPaddingMask' | 'attnMask'>>, batched: boolean, shape: readonly number[]): Tensor | null {
     const [B, heads, L, S] = shape
     const refuse = (name: string, mask: Tensor, expected: string) => new ShapeError('MultiheadAttention', `${name} has shape ${showShape(mask.shape)}`, `give it of shape ${expected}`)
     const keys = batched ? [B, S] : [S]

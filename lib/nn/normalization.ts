@@ -1,7 +1,8 @@
 /** Normalisation layers. */
 import { ones, zeros } from '../autograd/creation.ts'
+import { checkTensors } from '../autograd/op.ts'
 import type { Tensor } from '../autograd/tensor.ts'
-import { ShapeError } from '../tensor/errors.ts'
+import { ShapeError, ValueError } from '../tensor/errors.ts'
 import { optionsOf } from '../tensor/options.ts'
 import { showShape, type Shape } from '../tensor/shape.ts'
 import * as F from './functional/functional.ts'
@@ -20,7 +21,8 @@ export class LayerNorm extends Module {
 
   constructor(normalizedShape: number | Shape, given: { readonly eps?: number; readonly elementwiseAffine?: boolean; readonly bias?: boolean } = {}) {
     super()
-    const { eps = 1e-5, elementwiseAffine = true, bias = true } = optionsOf('LayerNorm', given)
+    const { eps, elementwiseAffine, bias } = optionsOf('LayerNorm', given, { eps: 1e-5, elementwiseAffine: true, bias: true })
+    if (typeof normalizedShape !== 'number' && !Array.isArray(normalizedShape)) throw new ValueError('LayerNorm', `${String(normalizedShape)} is no shape`, 'give the size of the last dimension, or the sizes of the last dimensions')
     this.normalizedShape = typeof normalizedShape === 'number' ? [normalizedShape] : [...normalizedShape]
     this.normalizedShape.forEach((size) => checkSize('LayerNorm', 'normalizedShape', size))
     this.eps = eps
@@ -29,7 +31,7 @@ export class LayerNorm extends Module {
     this.bias = elementwiseAffine && bias ? new Parameter(zeros(this.normalizedShape)) : null
   }
   forward(x: Tensor): Tensor {
-    return F.layerNorm(x, this.normalizedShape, this)
+    return F.layerNorm(x, this.normalizedShape, { weight: this.weight, bias: this.bias, eps: this.eps })
   }
   override extraRepr(): string {
     return `${pythonSize(this.normalizedShape)}, eps=${pythonFloat(this.eps)}, elementwise_affine=${pythonBool(this.elementwiseAffine)}`
@@ -59,7 +61,7 @@ abstract class BatchNorm extends Module {
 
   constructor(numFeatures: number, given: BatchNormLayerOptions = {}) {
     super()
-    const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true } = optionsOf(new.target.name, given)
+    const { eps, momentum, affine, trackRunningStats } = optionsOf(new.target.name, given, { eps: 1e-5, momentum: 0.1, affine: true, trackRunningStats: true })
     checkSize(this.constructor.name, 'numFeatures', numFeatures)
     this.numFeatures = numFeatures
     this.eps = eps
@@ -75,6 +77,7 @@ abstract class BatchNorm extends Module {
   protected abstract accepts(ndim: number): boolean
 
   forward(x: Tensor): Tensor {
+    checkTensors(this.constructor.name, [x])
     if (!this.accepts(x.ndim)) throw new ShapeError(this.constructor.name, `an input of shape ${showShape(x.shape)} has ${x.ndim} dimensions`, 'give (N, C, H, W) to BatchNorm2d, (N, C) or (N, C, L) to BatchNorm1d')
     const training = this.training || !this.running_mean
     if (this.training) this.num_batches_tracked?.add_(1)
@@ -112,7 +115,7 @@ export class GroupNorm extends Module {
 
   constructor(numGroups: number, numChannels: number, given: { readonly eps?: number; readonly affine?: boolean } = {}) {
     super()
-    const { eps = 1e-5, affine = true } = optionsOf('GroupNorm', given)
+    const { eps, affine } = optionsOf('GroupNorm', given, { eps: 1e-5, affine: true })
     checkSize('GroupNorm', 'numGroups', numGroups)
     checkSize('GroupNorm', 'numChannels', numChannels)
     this.numGroups = numGroups
@@ -123,7 +126,7 @@ export class GroupNorm extends Module {
     this.bias = affine ? new Parameter(zeros([numChannels])) : null
   }
   forward(x: Tensor): Tensor {
-    return F.groupNorm(x, this.numGroups, this)
+    return F.groupNorm(x, this.numGroups, { weight: this.weight, bias: this.bias, eps: this.eps })
   }
   override extraRepr(): string {
     return `${this.numGroups}, ${this.numChannels}, eps=${pythonFloat(this.eps)}, affine=${pythonBool(this.affine)}`

@@ -7,7 +7,7 @@ import { pin } from '../tensor/storage.ts'
 export class Parameter extends Tensor {
   /** Shares the numbers of `data`. */
   constructor(data: Tensor, given: { readonly requiresGrad?: boolean } = {}) {
-    const { requiresGrad = true } = optionsOf('Parameter', given)
+    const { requiresGrad } = optionsOf('Parameter', given, { requiresGrad: true })
     super(data.array)
     pin(data.array.storage)
     this.requiresGrad_(requiresGrad)

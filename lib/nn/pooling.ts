@@ -15,7 +15,7 @@ export class MaxPool2d extends Module {
 
   constructor(kernelSize: Pair, given: F.PoolOptions = {}) {
     super()
-    const { stride = kernelSize, padding = 0, ceilMode = false } = optionsOf('MaxPool2d', given)
+    const { stride, padding, ceilMode } = optionsOf('MaxPool2d', given, { stride: kernelSize, padding: 0, ceilMode: false })
     this.kernelSize = kernelSize
     this.stride = stride
     this.padding = padding
@@ -40,7 +40,7 @@ export class AvgPool2d extends Module {
 
   constructor(kernelSize: Pair, given: F.AvgPoolOptions = {}) {
     super()
-    const { stride = kernelSize, padding = 0, ceilMode = false, countIncludePad = true, divisorOverride = null } = optionsOf('AvgPool2d', given)
+    const { stride, padding, ceilMode, countIncludePad, divisorOverride } = optionsOf('AvgPool2d', given, { stride: kernelSize, padding: 0, ceilMode: false, countIncludePad: true, divisorOverride: null })
     this.kernelSize = kernelSize
     this.stride = stride
     this.padding = padding
@@ -49,7 +49,7 @@ export class AvgPool2d extends Module {
     this.divisorOverride = divisorOverride
   }
   forward(x: Tensor): Tensor {
-    return F.avgPool2d(x, this.kernelSize, this)
+    return F.avgPool2d(x, this.kernelSize, { stride: this.stride, padding: this.padding, ceilMode: this.ceilMode, countIncludePad: this.countIncludePad, divisorOverride: this.divisorOverride })
   }
   override extraRepr(): string {
     return `kernel_size=${pythonSize(this.kernelSize)}, stride=${pythonSize(this.stride)}, padding=${pythonSize(this.padding)}`

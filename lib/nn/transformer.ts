@@ -1,4 +1,5 @@
 /** The encoder of the Transformer (Vaswani et al. 2017). */
+import { checkTensors } from '../autograd/op.ts'
 import type { Tensor } from '../autograd/tensor.ts'
 import { optionsOf } from '../tensor/options.ts'
 import { ValueError } from '../tensor/errors.ts'
@@ -48,7 +49,7 @@ export class TransformerEncoderLayer extends Module<[src: Tensor, masks?: Encode
 
   constructor(dModel: number, nhead: number, given: TransformerEncoderLayerOptions = {}) {
     super()
-    const { dimFeedforward = 2048, dropout = 0.1, activation = 'relu', batchFirst = false, normFirst = false, layerNormEps = 1e-5 } = optionsOf('TransformerEncoderLayer', given)
+    const { dimFeedforward, dropout, activation, batchFirst, normFirst, layerNormEps } = optionsOf('TransformerEncoderLayer', given, { dimFeedforward: 2048, dropout: 0.1, activation: 'relu', batchFirst: false, normFirst: false, layerNormEps: 1e-5 })
     const chosen = typeof activation === 'string' ? activations[activation] : activation
     if (typeof chosen !== 'function') throw new ValueError('TransformerEncoderLayer', `${String(activation)} is no activation`, "give 'relu', 'gelu' or a function of a tensor")
     checkSize('TransformerEncoderLayer', 'dimFeedforward', dimFeedforward)
@@ -63,7 +64,9 @@ export class TransformerEncoderLayer extends Module<[src: Tensor, masks?: Encode
     this.dropout2 = new Dropout(dropout)
     this.activation = chosen
   }
-  forward(src: Tensor, masks: EncoderMasks = {}): Tensor {
+  forward(src: Tensor, given: EncoderMasks = {}): Tensor {
+    const masks = optionsOf('TransformerEncoderLayer', given, { srcMask: null, srcKeyPaddingMask: null })
+    checkTensors('TransformerEncoderLayer', [src])
     if (this.normFirst) {
       const x = src.add(this.attention(this.norm1(src), masks))
       return x.add(this.perceptron(this.norm2(x)))
@@ -87,12 +90,13 @@ export class TransformerEncoder extends Module<[src: Tensor, masks?: EncoderMask
 
   constructor(encoderLayer: TransformerEncoderLayer, numLayers: number, given: { readonly norm?: LayerNorm | null } = {}) {
     super()
-    const { norm = null } = optionsOf('TransformerEncoder', given)
+    const { norm } = optionsOf('TransformerEncoder', given, { norm: null })
     checkSize('TransformerEncoder', 'numLayers', numLayers)
     this.layers = new ModuleList(Array.from({ length: numLayers }, () => encoderLayer.clone()))
     this.norm = norm
   }
-  forward(src: Tensor, { mask = null, srcMask = mask, srcKeyPaddingMask }: EncoderMasks & { readonly mask?: Tensor | null } = {}): Tensor {
+  forward(src: Tensor, given: EncoderMasks & { readonly mask?: Tensor | null } = {}): Tensor {
+    const { srcMask, srcKeyPaddingMask } = optionsOf('TransformerEncoder', given, { mask: null, srcMask: given.mask, srcKeyPaddingMask: null })
     let x = src
     for (const layer of this.layers) x = layer(x, { srcMask, srcKeyPaddingMask })
     return this.norm ? this.norm(x) : x

@@ -16,6 +16,8 @@ export interface AdamOptions {
   maximize: boolean
 }
 
+const defaults: AdamOptions = { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, amsgrad: false, maximize: false }
+
 /**
  * m = β₁ · m + (1 − β₁) · d; v = β₂ · v + (1 − β₂) · d²; w −= lr · m̂ / (√v̂ + eps), where m̂ = m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ)
  * after t steps. The two differ in where the weight decay goes.
@@ -25,8 +27,8 @@ abstract class AdamRule extends Optimizer<AdamOptions> {
   /** Whether the decay shrinks the parameter itself, instead of being added to the gradient. */
   protected abstract readonly decoupled: boolean
 
-  constructor(params: Params<AdamOptions>, { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0, amsgrad = false, maximize = false }: Partial<AdamOptions>) {
-    super(params, { lr, betas: [...betas], eps, weightDecay, amsgrad, maximize })
+  constructor(params: Params<AdamOptions>, options: AdamOptions) {
+    super(params, { ...options, betas: [...options.betas] })
   }
 
   protected check({ lr, betas, eps, weightDecay }: AdamOptions): void {
@@ -53,7 +55,7 @@ export class Adam extends AdamRule {
   protected readonly decoupled = false
 
   constructor(params: Params<AdamOptions>, options: Partial<AdamOptions> = {}) {
-    super(params, optionsOf('Adam', options))
+    super(params, optionsOf('Adam', options, defaults))
   }
 }
 
@@ -61,8 +63,7 @@ export class Adam extends AdamRule {
 export class AdamW extends AdamRule {
   protected readonly decoupled = true
 
-  constructor(params: Params<AdamOptions>, given: Partial<AdamOptions> = {}) {
-    const { weightDecay = 1e-2, ...options } = optionsOf('AdamW', given)
-    super(params, { weightDecay, ...options })
+  constructor(params: Params<AdamOptions>, options: Partial<AdamOptions> = {}) {
+    super(params, optionsOf('AdamW', options, { ...defaults, weightDecay: 1e-2 }))
   }
 }

@@ -1,5 +1,6 @@
 /** Optimizer: parameters in groups, each with options of its own, and state for each parameter. */
 import { Tensor } from '../autograd/tensor.ts'
+import { zeroGrad, type ZeroGradOptions } from '../autograd/zero-grad.ts'
 import { ShapeError, StateDictError, ValueError } from '../tensor/errors.ts'
 import { kernels } from '../tensor/kernels/active.ts'
 import { NDArray } from '../tensor/ndarray.ts'
@@ -42,6 +43,7 @@ export abstract class Optimizer<Options extends object> {
   constructor(params: Params<Options>, defaults: Options) {
     this.defaults = defaults
     this.paramGroups = []
+    if (!isIterable(params)) throw new ValueError(this.constructor.name, 'something that is no list of parameters was given', 'pass model.parameters()')
     const given = [...(params as Iterable<Tensor | (Partial<Options> & { readonly params: Iterable<Tensor> })>)]
     if (given.length === 0) throw new ValueError(this.constructor.name, 'an empty list of parameters was given', 'pass model.parameters()')
     if (given.every((entry) => entry instanceof Tensor)) this.addParamGroup({ params: given } as Partial<Options> & { params: Tensor[] })
@@ -54,6 +56,7 @@ export abstract class Optimizer<Options extends object> {
 
   /** Adds a group; options that it does not give are the optimizer's. */
   addParamGroup(group: Partial<Options> & { readonly params: Iterable<Tensor> }): void {
+    if (!isIterable(group?.params)) throw new ValueError(this.constructor.name, 'a group of parameters has no list of them', 'give groups as { params: [...], ... }')
     const params = [...group.params]
     const known = new Set(this.paramGroups.flatMap((other) => other.params))
     for (const param of params) {
@@ -99,8 +102,8 @@ export abstract class Optimizer<Options extends object> {
   }
 
   /** Forgets all gradients. */
-  zeroGrad(): void {
-    for (const { params } of this.paramGroups) for (const param of params) param.grad = null
+  zeroGrad(options?: ZeroGradOptions): void {
+    zeroGrad(this.paramGroups.flatMap(({ params }) => params), options)
   }
 
   /** Everything that the next steps depend on besides the parameters; tensors are copies. */
@@ -141,6 +144,8 @@ export abstract class Optimizer<Options extends object> {
     }
   }
 }
+
+const isIterable = (value: unknown): boolean => typeof value === 'object' && value !== null && Symbol.iterator in value
 
 const copied = (value: Tensor | number) => (value instanceof Tensor ? new Tensor(NDArray.from(value.array.values().slice(), value.shape)) : value)
 

@@ -24,7 +24,7 @@ export class RMSprop extends Optimizer<RMSpropOptions> {
   protected readonly stateNames = { always: ['step', 'square_avg'], sometimes: ['momentum_buffer', 'grad_avg'] }
 
   constructor(params: Params<RMSpropOptions>, given: Partial<RMSpropOptions> = {}) {
-    const { lr = 1e-2, alpha = 0.99, eps = 1e-8, weightDecay = 0, momentum = 0, centered = false, maximize = false } = optionsOf('RMSprop', given)
+    const { lr, alpha, eps, weightDecay, momentum, centered, maximize } = optionsOf('RMSprop', given, { lr: 1e-2, alpha: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0, centered: false, maximize: false })
     super(params, { lr, alpha, eps, weightDecay, momentum, centered, maximize })
   }
 

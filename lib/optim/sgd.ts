@@ -21,7 +21,7 @@ export class SGD extends Optimizer<SGDOptions> {
   protected readonly stateNames = { always: [], sometimes: ['momentum_buffer'] }
 
   constructor(params: Params<SGDOptions>, given: Partial<SGDOptions> = {}) {
-    const { lr = 1e-3, momentum = 0, dampening = 0, weightDecay = 0, nesterov = false, maximize = false } = optionsOf('SGD', given)
+    const { lr, momentum, dampening, weightDecay, nesterov, maximize } = optionsOf('SGD', given, { lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, maximize: false })
     super(params, { lr, momentum, dampening, weightDecay, nesterov, maximize })
   }
 

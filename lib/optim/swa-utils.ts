@@ -5,6 +5,7 @@ import type { Tensor } from '../autograd/tensor.ts'
 import { Module } from '../nn/module.ts'
 import { ShapeError, ValueError } from '../tensor/errors.ts'
 import { kernels } from '../tensor/kernels/active.ts'
+import { optionsOf } from '../tensor/options.ts'
 import { sameShape, showShape } from '../tensor/shape.ts'
 
 export interface AveragedModelOptions {
@@ -12,7 +13,7 @@ export interface AveragedModelOptions {
    * How much of the mean is kept each time, from 0 to 1: an exponential mean, mean = decay · mean + (1 − decay) · model. Left out: the
    * mean of all models so far (Izmailov et al. 2018).
    */
-  readonly decay?: number
+  readonly decay?: number | null
   /** Average buffers, too, but for counters. By default they are copied from the model, as in PyTorch from 2.0 on. */
   readonly useBuffers?: boolean
 }
@@ -27,10 +28,11 @@ export class AveragedModel<Args extends unknown[] = [x: Tensor], Result = Tensor
   readonly decay: number | null
   readonly useBuffers: boolean
 
-  constructor(model: Module<Args, Result>, { decay, useBuffers = false }: AveragedModelOptions = {}) {
+  constructor(model: Module<Args, Result>, given: AveragedModelOptions = {}) {
     super()
-    if (decay !== undefined && !(decay >= 0 && decay <= 1)) throw new ValueError('AveragedModel', `decay = ${decay} is not in [0, 1]`, 'give a number from 0 to 1, such as 0.999')
-    this.decay = decay ?? null
+    const { decay, useBuffers } = optionsOf('AveragedModel', given, { decay: null, useBuffers: false })
+    if (decay !== null && !(decay >= 0 && decay <= 1)) throw new ValueError('AveragedModel', `decay = ${decay} is not in [0, 1]`, 'give a number from 0 to 1, such as 0.999')
+    this.decay = decay
     this.useBuffers = useBuffers
     this.module = model.clone()
     this.registerBuffer('n_averaged', zeros([], { dtype: 'int64' }))

@@ -9,6 +9,7 @@ import { showShape, type Shape } from './shape.ts'
 export type Pair = number | readonly [number, number] | readonly number[]
 
 export function pair(operation: string, name: string, value: Pair, least: number): [number, number] {
+  if (typeof value !== 'number' && !Array.isArray(value)) throw new ValueError(operation, `${name} = ${String(value)} is no size`, `give ${name} as a number or as [height, width]`)
   const [height, width = height] = typeof value === 'number' ? [value] : value
   if (![height, width].every((v) => Number.isInteger(v) && v >= least) || (typeof value !== 'number' && value.length > 2))
     throw new ValueError(operation, `${name} ${typeof value === 'number' ? value : showShape(value)} is not a number or pair of whole numbers of at least ${least}`, `give ${name} as a number or as [height, width]`)

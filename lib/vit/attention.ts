@@ -1,6 +1,7 @@
 /** Self-attention as timm writes it. */
 import type { Tensor } from '../autograd/tensor.ts'
 import * as nn from '../nn/nn.ts'
+import { optionsOf } from '../tensor/options.ts'
 
 export interface AttentionOptions {
   /** Probability with which a number of the result is dropped, and a weight before it is used. */
@@ -18,8 +19,9 @@ export class Attention extends nn.Module {
   readonly proj: nn.Linear
   readonly proj_drop: nn.Dropout
 
-  constructor(dim: number, heads: number, { dropout = 0, attentionDropout = dropout, qkvBias = true }: AttentionOptions = {}) {
+  constructor(dim: number, heads: number, given: AttentionOptions = {}) {
     super()
+    const { dropout, attentionDropout, qkvBias } = optionsOf('Attention', given, { dropout: 0, attentionDropout: given.dropout ?? 0, qkvBias: true })
     this.numHeads = heads
     this.qkv = new nn.Linear(dim, 3 * dim, { bias: qkvBias })
     this.attn_drop = new nn.Dropout(attentionDropout)

@@ -6,6 +6,7 @@ import { tensor, zeros } from '../autograd/creation.ts'
 import type { Tensor } from '../autograd/tensor.ts'
 import * as nn from '../nn/nn.ts'
 import { ShapeError, ValueError } from '../tensor/errors.ts'
+import { optionsOf, required } from '../tensor/options.ts'
 import { showShape } from '../tensor/shape.ts'
 import { Attention } from './attention.ts'
 
@@ -33,6 +34,11 @@ export interface CompactTransformerOptions {
   readonly dropPath?: number
   readonly channels?: number
 }
+
+const defaults = {
+  imageSize: required, classes: required, dim: required, depth: required, heads: required,
+  mlpRatio: 2, convLayers: 1, kernelSize: 3, positions: 'learnable', dropout: 0, attentionDropout: 0.1, dropPath: 0.1, channels: 3,
+} as const
 
 /** Channels between the convolutions. */
 const CONV_CHANNELS = 64
@@ -146,8 +152,9 @@ export class CompactTransformer extends nn.Module {
   readonly tokenizer: Tokenizer
   readonly classifier: Classifier
 
-  constructor({ imageSize, classes, dim, depth, heads, mlpRatio = 2, convLayers = 1, kernelSize = 3, positions = 'learnable', dropout = 0, attentionDropout = 0.1, dropPath = 0.1, channels = 3 }: CompactTransformerOptions) {
+  constructor(given: CompactTransformerOptions) {
     super()
+    const { imageSize, classes, dim, depth, heads, mlpRatio, convLayers, kernelSize, positions, dropout, attentionDropout, dropPath, channels } = optionsOf('CompactTransformer', given, defaults)
     if (dim % heads !== 0) throw new ValueError('CompactTransformer', `${heads} heads do not divide a dim of ${dim}`, 'choose a number of heads that divides dim')
     if (kernelSize % 2 !== 1) throw new ValueError('CompactTransformer', `kernels of ${kernelSize} have no middle`, 'choose an odd kernel size')
     this.tokenizer = new Tokenizer([channels, ...Array.from({ length: convLayers - 1 }, () => CONV_CHANNELS), dim], kernelSize)

@@ -4,6 +4,7 @@ import { cat } from '../autograd/functions.ts'
 import type { Tensor } from '../autograd/tensor.ts'
 import * as nn from '../nn/nn.ts'
 import { ShapeError, ValueError } from '../tensor/errors.ts'
+import { optionsOf, required } from '../tensor/options.ts'
 import { showShape } from '../tensor/shape.ts'
 
 /** Cuts pictures into patches and projects each to 3p² numbers: a convolution whose stride is its kernel. */
@@ -53,8 +54,9 @@ export class TransformerBlock extends nn.Module {
   readonly prenorm: boolean
 
   /** `prenorm` takes the residual before the first norm, as the paper does; the notebook takes it after. */
-  constructor(embeddings: number, heads: number, dropout: number, { prenorm = false }: { readonly prenorm?: boolean } = {}) {
+  constructor(embeddings: number, heads: number, dropout: number, given: { readonly prenorm?: boolean } = {}) {
     super()
+    const { prenorm } = optionsOf('TransformerBlock', given, { prenorm: false })
     this.norm1 = new nn.LayerNorm(embeddings)
     this.Attention = new nn.MultiHeadAttention(embeddings, heads, dropout)
     this.norm2 = new nn.LayerNorm(embeddings)
@@ -102,8 +104,9 @@ export class Vit extends nn.Module {
   readonly transformer: Transformer
   readonly mlphead: nn.Linear
 
-  constructor({ imageSize, patchSize, numBlocks, heads, dropout, classes, prenorm = false }: VitOptions) {
+  constructor(given: VitOptions) {
     super()
+    const { imageSize, patchSize, numBlocks, heads, dropout, classes, prenorm } = optionsOf('Vit', given, { imageSize: required, patchSize: required, numBlocks: required, heads: required, dropout: required, classes: required, prenorm: false })
     this.patch = new PatchConv(patchSize)
     this.pos = new PositionEmbedding(patchSize, imageSize)
     this.transformer = new Transformer(numBlocks, this.pos.embeddings, heads, dropout, { prenorm })

@@ -4,6 +4,7 @@ import { cat } from '../autograd/functions.ts'
 import type { Tensor } from '../autograd/tensor.ts'
 import * as nn from '../nn/nn.ts'
 import { ShapeError, ValueError } from '../tensor/errors.ts'
+import { optionsOf, required } from '../tensor/options.ts'
 import { showShape } from '../tensor/shape.ts'
 import { Attention } from './attention.ts'
 
@@ -33,6 +34,11 @@ export interface VisionTransformerOptions {
   readonly weightInit?: 'timm' | 'skip'
   readonly channels?: number
 }
+
+const defaults = {
+  imageSize: required, patchSize: required, classes: required, dim: required, depth: required, heads: required,
+  mlpRatio: 4, dropout: 0, dropPath: 0, qkvBias: true, globalPool: 'token', weightInit: 'timm', channels: 3,
+} as const
 
 /** Pictures (B, C, H, W) to tokens (B, N, dim), one for each patch. */
 class PatchEmbed extends nn.Module {
@@ -111,8 +117,9 @@ export class VisionTransformer extends nn.Module {
   readonly head: nn.Linear
   readonly globalPool: 'token' | 'avg'
 
-  constructor({ imageSize, patchSize, classes, dim, depth, heads, mlpRatio = 4, dropout = 0, dropPath = 0, qkvBias = true, globalPool = 'token', weightInit = 'timm', channels = 3 }: VisionTransformerOptions) {
+  constructor(given: VisionTransformerOptions) {
     super()
+    const { imageSize, patchSize, classes, dim, depth, heads, mlpRatio, dropout, dropPath, qkvBias, globalPool, weightInit, channels } = optionsOf('VisionTransformer', given, defaults)
     if (weightInit !== 'timm' && weightInit !== 'skip') throw new ValueError('VisionTransformer', `weightInit = ${String(weightInit)} is no way to begin`, "give 'timm' or 'skip'")
     if (globalPool !== 'token' && globalPool !== 'avg') throw new ValueError('VisionTransformer', `globalPool = ${String(globalPool)} is no way to pool`, "give 'token' or 'avg'")
     if (imageSize % patchSize !== 0) throw new ValueError('VisionTransformer', `patches of ${patchSize} do not divide a picture of ${imageSize}`, 'choose a patch size that divides the image size')

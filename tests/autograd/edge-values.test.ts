@@ -14,7 +14,10 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
     [(a, b) => a.pow(b), [[0, 0, 0, -2, -8, 2, 1, nan, inf], [0, 2, -1, 3, 1 / 3, 0, nan, 0, -1]], [1, 0, inf, -8, nan, 1, 1, 1, 0], [[0, 0, -inf, 12, nan, 0, nan, 0, -0], [0, 0, -inf, nan, nan, 0.6931471824645996, 0, nan, nan]]],
     [(x) => x.pow(2), [[0, -3, inf]], [0, 9, inf], [[0, -6, inf]]],
     [(x) => x.pow(0), [[0, nan]], [1, 1], [[0, 0]]],
-    [(x) => x.pow(0.5), [[0, -1, 4]], [0, nan, 2], [[inf, nan, 0.25]]],
+    [(x) => x.pow(0.5), [[0, -1, 4, -0, -inf, inf]], [0, nan, 2, -0, nan, inf], [[inf, nan, 0.25, -inf, nan, 0]]],
+    [(x) => x.pow(-0.5), [[0, -1, 4, -0, -inf, inf]], [inf, nan, 0.5, -inf, nan, 0], [[-inf, nan, -0.0625, -inf, -0, -0]]],
+    [(x) => x.pow(tensor([0.5, 0.5])), [[-0, -inf]], [0, inf], [[inf, 0]]],
+    [(x) => x.pow(1.5), [[-inf, -0, 4]], [inf, 0, 8], [[nan, -0, 3]]],
     [(x) => tensor(0).pow(x), [[0, 1, 2]], [1, 0, 0], [[0, 0, 0]]],
   ],
   'maximum and minimum': [

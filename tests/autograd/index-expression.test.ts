@@ -95,11 +95,16 @@ test('an index expression that does not fit is refused', () => {
     [[[[0], [1, 1]]], ValueError, /different lengths/],
     [[[0, 1], [0, 1, 2]], ShapeError, /^at: .*cannot be broadcast/],
     [[[true, false, true]], IndexError, /mask of shape \(3,\)/],
-    [[true], ValueError, /true is no index/],
-    [[tensor(true)], ValueError, /no index/],
   ]
   for (const [entries, kind, words] of refusals)
     assert.throws(() => x.at(...entries), (error: unknown) => error instanceof kind && words.test(error.message), JSON.stringify(entries))
+})
+
+// x = torch.arange(6.).reshape(2, 3); x[True], x[False].shape, x[:, True].shape, x[None, True].shape, x[True, 1], x[True, False].shape
+test('true keeps all in a new dimension, false nothing, as a mask without dimensions does', () => {
+  const x = arange(6).reshape(2, 3)
+  assert.equal([x.at(true).tolist(), x.at(tensor(true)).tolist(), x.at(true, 1).tolist()], [[[[0, 1, 2], [3, 4, 5]]], [[[0, 1, 2], [3, 4, 5]]], [[3, 4, 5]]])
+  assert.equal([x.at(false), x.at(':', true), x.at(null, true), x.at(true, false)].map(({ shape }) => shape), [[0, 2, 3], [2, 1, 3], [1, 1, 2, 3], [0, 2, 3]])
 })
 
 test.run()

@@ -60,11 +60,13 @@ const examples: Readonly<Record<string, readonly Example[]>> = {
   ],
   div: [[(a, b) => a.div(b), normal(2, 3), positive(3)], [(a, b) => a.div(b), normal(3), awayFromZero(2, 1)], [(a) => curved(a.div(4)), normal(2)]],
   pow: [
+    [(a) => a.pow(3), awayFromZero(4)],
+    [(a) => a.pow(0.5).add(a.pow(-0.5)), positive(4)],
+    [(a) => a.rsqrt().add(a.square()), positive(4)],
+  ],
+  pow_tensor: [
     [(a, b) => a.pow(b), positive(2, 3), normal(3)],
     [(a, b) => a.pow(b), positive(3), normal(2, 1)],
-    [(a) => a.pow(3), awayFromZero(4)],
-    [(a) => a.pow(-0.5), positive(4)],
-    [(a) => a.rsqrt().add(a.square()), positive(4)],
     [(a) => tensor(2.5).pow(a), normal(4)],
   ],
   maximum: [[(a, b) => curved(maximum(a, b)), distinct(2, 3), tensor([-1.2, 0, 1.2], { requiresGrad: true })], [(a) => curved(a.maximum(0)), distinct(3)]],
@@ -113,9 +115,9 @@ const examples: Readonly<Record<string, readonly Example[]>> = {
   logsumexp: [[(x) => x.logsumexp(1), normal(2, 3)], [(x) => x.t().logsumexp([0, 1], true), normal(2, 3)]],
   cumsum: [[(x) => curved(x.cumsum(0)), normal(3, 2)], [(x) => curved(x.t().cumsum(-1)), normal(3, 2)]],
   softmax: [[(x) => x.softmax(-1), normal(2, 3)], [(x) => x.t().softmax(1), normal(2, 3)], [(x) => x.softmax(1), normal(2, 3, 2)]],
-  softmax_backward: [[(grad, y) => softmaxBackward([grad, y], 1), normal(2, 3), normal(2, 3)], [(grad, y) => softmaxBackward([grad, y], 0), normal(2, 3), normal(2, 3)]],
+  softmax_backward_data: [[(grad, y) => softmaxBackward([grad, y], 1), normal(2, 3), normal(2, 3)], [(grad, y) => softmaxBackward([grad, y], 0), normal(2, 3), normal(2, 3)]],
   log_softmax: [[(x) => x.logSoftmax(-1), normal(2, 3)], [(x) => x.logSoftmax(0), normal(3, 2, 2)]],
-  log_softmax_backward: [[(grad, y) => logSoftmaxBackward([grad, y], 1), normal(2, 3), normal(2, 3)]],
+  log_softmax_backward_data: [[(grad, y) => logSoftmaxBackward([grad, y], 1), normal(2, 3), normal(2, 3)]],
 
   matmul: [
     [(a, b) => a.matmul(b), normal(2, 3), normal(3, 4)],

@@ -1,7 +1,7 @@
 /** What a tensor says of its history: the names that PyTorch 1.13 prints as grad_fn. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { cat, einsum, ones, stack, tensor, where, type Tensor } from 'vitgrad'
+import { autograd, cat, einsum, ones, stack, tensor, where, type Tensor } from 'vitgrad'
 
 const x = tensor([[1, 2, 3], [4, 5, 6]], { requiresGrad: true })
 const batch = ones([2, 3, 4], { requiresGrad: true })
@@ -91,6 +91,18 @@ test('a tensor prints its history, a leaf that it requires a gradient', () => {
   assert.is(String(tensor([1, 2], { requiresGrad: true })), 'tensor([1., 2.], requires_grad=True)')
   assert.is(String(tensor([1, 2]).gt(1)), 'tensor([False,  True])')
   assert.is(String(tensor([1, 2]).argmax()), 'tensor(1)')
+})
+
+// torch.autograd.grad((x ** p).sum(), x, create_graph=True)[0] and so on
+test('a gradient that is recorded prints its history, too', () => {
+  const t = tensor([1, 2], { requiresGrad: true })
+  const gradient = (y: Tensor) => String(autograd.grad(y, t, { createGraph: true })[0])
+  assert.is(gradient(t.pow(2).sum()), 'tensor([2., 4.], grad_fn=<MulBackward0>)')
+  assert.is(gradient(t.pow(0.5).sum()), 'tensor([0.5000, 0.3536], grad_fn=<MulBackward0>)')
+  assert.is(gradient(t.pow(0).sum()), 'tensor([0., 0.])')
+  assert.is(gradient(tensor([2, 3]).pow(t).sum()), 'tensor([1.3863, 9.8875], grad_fn=<MulBackward0>)')
+  assert.is(gradient(t.softmax(0).at(0)), 'tensor([ 0.1966, -0.1966], grad_fn=<SoftmaxBackwardDataBackward0>)')
+  assert.is(gradient(t.logSoftmax(0).at(0)), 'tensor([ 0.7311, -0.7311], grad_fn=<LogSoftmaxBackwardDataBackward0>)')
 })
 
 test.run()

@@ -32,6 +32,25 @@ test('a generator of its own gives the order and leaves the default one alone', 
   assert.is(rand([1]).item(), before)
 })
 
+// g = torch.Generator().manual_seed(7); dl = DataLoader(range(5), batch_size, shuffle=True, drop_last=..., generator=g); [b.tolist() for _ in range(2) for b in dl]
+test('later epochs from a generator are those of torch, whose sampler draws once more at the end of each', () => {
+  const epochs = (batchSize: number, dropLast = false) => {
+    const generator = new Generator(7)
+    const loader = new DataLoader(numbers(5), { batchSize, shuffle: true, dropLast, generator })
+    return [[...orderOf(loader), ...orderOf(loader)], rand([1], { generator }).item()]
+  }
+  const after = Math.fround(0.8828775882720947)
+  assert.equal(epochs(2), [[[1, 3], [0, 4], [2], [3, 2], [4, 0], [1]], after])
+  assert.equal(epochs(2, true), [[[1, 3], [0, 4], [3, 2], [4, 0]], after])
+  assert.equal(epochs(5), [[[1, 3, 0, 4, 2], [3, 2, 4, 0, 1]], after])
+  const loader = new DataLoader(numbers(5), { batchSize: 2, shuffle: true, generator: new Generator(7) })
+  for (const [x] of loader) {
+    assert.equal([...x.data], [1, 3])
+    break
+  }
+  assert.equal(orderOf(loader), [[3, 2], [0, 4], [1]], 'an epoch that was broken off draws nothing more')
+})
+
 // torch.manual_seed(0); [s.indices for s in random_split(range(7), [4, 3])]
 test('randomSplit gives the parts that torch gives', () => {
   assert.equal(randomSplit(numbers(7), [4, 3]).map(({ indices }) => [...indices]), SPLIT)

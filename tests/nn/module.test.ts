@@ -149,6 +149,31 @@ test('hooks see and may replace arguments and output, in the order of registrati
   assert.is(model(tensor(1)).item(), 1)
 })
 
+// PyTorch: the same model with all parameters 0.5, register_forward_pre_hook(lambda m, a: a[0] * 2), register_full_backward_hook(...) on [0] and [2]
+test('full backward hooks see the gradients of inputs and outputs, last module first, and may replace those of inputs', () => {
+  const model = new nn.Sequential(new nn.Linear(2, 2), new nn.ReLU(), new nn.Linear(2, 1))
+  noGrad(() => [...model.parameters()].forEach((parameter) => parameter.fill_(0.5)))
+  const seen: unknown[] = []
+  const see = (...grads: readonly (readonly (Tensor | null)[])[]) => seen.push(grads.map((list) => list.map((grad) => grad?.tolist() ?? null)))
+  const [first, , last] = model
+  if (!(first instanceof nn.Linear && last instanceof nn.Linear)) throw new Error('they are linear')
+  first.registerForwardPreHook((_, [input]) => input.mul(2))
+  first.registerFullBackwardHook((_, gradInput, gradOutput) => void see(gradInput, gradOutput))
+  const { remove } = last.registerFullBackwardHook((_, gradInput, gradOutput) => {
+    see(gradInput, gradOutput)
+    return gradInput.map((grad) => grad && grad.mul(10))
+  })
+  const x = tensor([[1, 2]], { requiresGrad: true })
+  const y = model(x)
+  assert.is(y.gradFn?.name, 'BackwardHookFunctionBackward')
+  y.sum().backward()
+  assert.equal(seen, [[[[[0.5, 0.5]]], [[[1]]]], [[[[5, 5]]], [[[5, 5]]]]])
+  assert.equal(x.grad?.tolist(), [[10, 10]])
+  remove()
+  model(tensor([[1, 2]])).sum().backward()
+  assert.equal(seen.slice(2), [[[null], [[[0.5, 0.5]]]]], 'an input without a gradient is null')
+})
+
 test('names that cannot be keys, or that hide a method, are refused', () => {
   const model = new nn.Identity()
   const refused = (error: unknown) => error instanceof ValueError && /^Identity: /.test(error.message)

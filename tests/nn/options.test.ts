@@ -1,7 +1,7 @@
 /** Options go by name. What PyTorch takes in its place is refused, where it would otherwise pass unseen. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { manualSeed, nn, ones, optim, zeros, type Tensor } from 'vitgrad'
+import { data, manualSeed, nn, ones, optim, tensor, ValueError, vit, zeros, zerosLike, type Tensor } from 'vitgrad'
 
 const F = nn.functional
 const x = ones([1, 1, 4, 4])
@@ -37,6 +37,78 @@ test('numbers, tensors and lists in the place of options are refused by name', (
     [call(nn.init.kaimingUniform_, row, { mode: 'fan' }), /^kaiming: fan is no mode/],
   ]
   for (const [act, pattern] of refusals) assert.throws(act, pattern)
+})
+
+test('a name that is no option is refused with those that are', () => {
+  const dataset = new data.TensorDataset(ones([3]))
+  const { StepLR, OneCycleLR, LinearLR } = optim.lrScheduler
+  const optimizer = new optim.SGD([zeros([1])])
+  const refusals: [() => unknown, RegExp][] = [
+    [make(nn.Linear, 3, 4, { bais: false }), /^Linear: bais is no option of it\.\n {2}help: its options are bias\.$/],
+    [make(nn.Conv2d, 3, 4, 3, { strides: 2 }), /^Conv2d: strides .*\n.* stride, padding, dilation, groups, bias/],
+    [make(nn.LayerNorm, 3, { elementwise_affine: false }), /^LayerNorm: elementwise_affine .*\n.* eps, elementwiseAffine, bias/],
+    [make(nn.BatchNorm2d, 3, { momentun: 1 }), /^BatchNorm2d: momentun/],
+    [make(nn.CrossEntropyLoss, { label_smoothing: 0.1 }), /^CrossEntropyLoss: label_smoothing .*\n.* labelSmoothing/],
+    [make(nn.MultiheadAttention, 4, 2, { batch_first: true }), /^MultiheadAttention: batch_first/],
+    [make(nn.TransformerEncoderLayer, 4, 2, { dimFeedForward: 8 }), /^TransformerEncoderLayer: dimFeedForward/],
+    [make(data.DataLoader, dataset, { batch_size: 3 }), /^DataLoader: batch_size .*\n.* batchSize, shuffle, dropLast, generator, numWorkers/],
+    [call(data.randomSplit, dataset, [1, 2], { seed: 1 }), /^randomSplit: seed/],
+    [call(data.synthetic, { n: 3 }), /^synthetic: n /],
+    [make(data.transforms.RandomCrop, 4, { pad: 1 }), /^RandomCrop: pad /],
+    [make(data.transforms.ColorJitter, { bright: 1 }), /^ColorJitter: bright /],
+    [make(data.transforms.RandomHorizontalFlip, { chance: 1 }), /^RandomHorizontalFlip: chance /],
+    [make(data.transforms.Mixup, { classes: 3 }), /^MixUp: classes /],
+    [make(optim.SGD, [zeros([1])], { learningRate: 1 }), /^SGD: learningRate .*\n.* lr, momentum/],
+    [make(optim.AdamW, [zeros([1])], { weight_decay: 0.1 }), /^AdamW: weight_decay .*\n.* weightDecay/],
+    [make(StepLR, optimizer, 3, { gama: 0.5 }), /^StepLR: gama /],
+    [make(StepLR, optimizer, {}), /^StepLR: stepSize is missing/],
+    [make(LinearLR, optimizer, { start: 0.5 }), /^LinearLR: start /],
+    [make(OneCycleLR, optimizer, 1, { steps: 5 }), /^OneCycleLR: steps /],
+    [make(optim.swaUtils.AveragedModel, new nn.Linear(1, 1), { beta: 0.9 }), /^AveragedModel: beta /],
+    [make(vit.VisionTransformer, { imageSize: 8, patch: 4 }), /^VisionTransformer: patch is no option/],
+    [make(vit.VisionTransformer, { imageSize: 8 }), /^VisionTransformer: patchSize is missing/],
+    [make(vit.Vit, { image_size: 8 }), /^Vit: image_size is no option/],
+    [call(F.crossEntropy, row, [0, 1], { smoothing: 0.1 }), /^crossEntropy: smoothing /],
+    [call(F.dropout, row, 0.5, { train: true }), /^dropout: train /],
+    [call(F.interpolate, x, { scale: 2 }), /^interpolate: scale /],
+    [call(zeros, [2], { requires_grad: true }), /^zeros: requires_grad .*\n.* requiresGrad, dtype/],
+    [call(tensor, [2], { grad: true }), /^tensor: grad /],
+    [() => Reflect.apply(row.backward, tensor(1, { requiresGrad: true }), [{ retain_graph: true }]), /^backward: retain_graph /],
+    [() => Reflect.apply(new nn.Linear(1, 1).loadStateDict, new nn.Linear(1, 1), [{}, { strikt: false }]), /^Linear.loadStateDict: strikt /],
+    [() => Reflect.apply(row.sum, row, [1, { keepDim: true }]), /^sum: keepDim /],
+    [() => Reflect.apply(row.var, row, [{ dims: 1 }]), /^var: dims /],
+  ]
+  for (const [act, pattern] of refusals) assert.throws(act, (error: unknown) => error instanceof ValueError && pattern.test(error.message), String(pattern))
+})
+
+test('undefined stands for an option that is left out', () => {
+  assert.is(String(new nn.LayerNorm(3, { eps: undefined })), String(new nn.LayerNorm(3)))
+})
+
+test('what is no tensor is refused by every function', () => {
+  const named: [string, (given: unknown) => () => unknown][] = [
+    ...(['relu', 'gelu', 'silu', 'tanh', 'sigmoid', 'softmax', 'logSoftmax', 'leakyRelu', 'dropout', 'dropPath'] as const).map((name): [string, (given: unknown) => () => unknown] => [name, (given) => call(F[name], given, 0)]),
+    ['linear', (given) => call(F.linear, given, row)], ['linear', (given) => call(F.linear, row, given)],
+    ['conv2d', (given) => call(F.conv2d, given, x)], ['maxPool2d', (given) => call(F.maxPool2d, given, 2)], ['avgPool2d', (given) => call(F.avgPool2d, given, 2)],
+    ['adaptiveAvgPool2d', (given) => call(F.adaptiveAvgPool2d, given, 2)], ['layerNorm', (given) => call(F.layerNorm, given, 2)], ['groupNorm', (given) => call(F.groupNorm, given, 1)],
+    ['batchNorm', (given) => call(F.batchNorm, given, null, null)], ['pad', (given) => call(F.pad, given, [1, 1])], ['interpolate', (given) => call(F.interpolate, given, { size: 2 })],
+    ['crossEntropy', (given) => call(F.crossEntropy, given, [0])], ['nllLoss', (given) => call(F.nllLoss, given, [0])], ['mseLoss', (given) => call(F.mseLoss, row, given)], ['l1Loss', (given) => call(F.l1Loss, given, row)],
+    ['klDiv', (given) => call(F.klDiv, row, given)], ['binaryCrossEntropyWithLogits', (given) => call(F.binaryCrossEntropyWithLogits, given, row)], ['scaledDotProductAttention', (given) => call(F.scaledDotProductAttention, x, given, x)],
+    ['normalize', (given) => call(F.normalize, given)], ['embedding', (given) => call(F.embedding, [0], given)], ['zerosLike', (given) => call(zerosLike, given)], ['uniform_', (given) => call(nn.init.uniform_, given)], ['constant_', (given) => call(nn.init.zeros_, given)],
+  ]
+  for (const [name, act] of named) for (const given of [null, undefined, 3, 'x', {}]) assert.throws(act(given), (error: unknown) => error instanceof ValueError && new RegExp(`^${name}: .* is no tensor`).test(error.message), `${name}(${String(given)})`)
+})
+
+test('what is no list of parameters, no optimizer and no dataset is refused', () => {
+  const refusals: [(given: unknown) => () => unknown, RegExp][] = [
+    [(given) => make(optim.Adam, given), /^Adam: something that is no list of parameters/],
+    [(given) => call(nn.utils.clipGradNorm_, given, 1), /^clipGradNorm_: /],
+    [(given) => make(optim.lrScheduler.StepLR, given, 1), /^StepLR: its first argument is no optimizer/],
+    [(given) => make(optim.lrScheduler.OneCycleLR, given, 1, { totalSteps: 3 }), /^OneCycleLR: its first argument is no optimizer/],
+    [(given) => make(data.DataLoader, given), /^DataLoader: what it was given is no dataset/],
+    [(given) => call(data.randomSplit, given, [1]), /^randomSplit: what it was given is no dataset/],
+  ]
+  for (const [act, pattern] of refusals) for (const given of [null, undefined, 3, {}]) assert.throws(act(given), (error: unknown) => error instanceof ValueError && pattern.test(error.message), String(pattern))
 })
 
 test('initial values are drawn the same with options by name and in their place', () => {

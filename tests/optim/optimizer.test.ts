@@ -148,6 +148,22 @@ test('zeroGrad() forgets every gradient', () => {
   assert.equal(params.map(({ grad }) => grad), [null, null])
 })
 
+test('zeroGrad({ setToNone: false }) fills gradients with zeros, in place, for optimizers and modules', () => {
+  const layer = new nn.Linear(2, 1)
+  const gradients = () => {
+    layer(ones([1, 2])).sum().backward()
+    return layer.weight.grad
+  }
+  for (const owner of [new optim.SGD(layer.parameters()), layer]) {
+    const before = gradients()
+    owner.zeroGrad({ setToNone: false })
+    assert.is(layer.weight.grad, before)
+    assert.equal(before?.tolist(), [[0, 0]])
+    owner.zeroGrad()
+    assert.is(layer.weight.grad, null)
+  }
+})
+
 test('options that the rule cannot take are refused', () => {
   const p = [leaf([1])]
   const refusals: [() => unknown, RegExp][] = [

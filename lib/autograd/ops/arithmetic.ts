@@ -1,6 +1,6 @@
 /** Arithmetic of two tensors with broadcasting; gradients are summed back to each operand's shape. */
 import { binary, unary } from '../../tensor/elementwise.ts'
-import type { NDArray } from '../../tensor/ndarray.ts'
+import { NDArray } from '../../tensor/ndarray.ts'
 import type { BinaryOp } from '../../tensor/kernels/kernels.ts'
 import { constant, defineOp } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
@@ -46,15 +46,28 @@ export const div = defineOp('div', {
   },
 })
 
-/** d(aᵇ) = b · aᵇ⁻¹ · da + aᵇ · ln a · db, with 0 where b = 0 (first term) and where a = 0 and b ≥ 0 (second). */
+/** d(xᵖ) = p · xᵖ⁻¹ · dx for a number p. As in PyTorch ±½ is the square root, which is another thing than the power at −0 and −∞. */
 export const pow = defineOp('pow', {
+  forward(ctx, [x]: [x: NDArray], exponent: number) {
+    ctx.save(x)
+    if (exponent === 0.5) return unary('sqrt', x)
+    if (exponent === -0.5) return unary('reciprocal', unary('sqrt', x))
+    return binary('pow', x, NDArray.full([], exponent))
+  },
+  backward({ saved: [x], shapes: [shape] }, grad, exponent) {
+    return [exponent === 0 ? constant(NDArray.full(shape, 0)) : grad.mul(x.pow(exponent - 1).mul(exponent))]
+  },
+})
+
+/** d(aᵇ) = b · aᵇ⁻¹ · da + aᵇ · ln a · db, with 0 where b = 0 (first term) and where a = 0 and b ≥ 0 (second). */
+export const powTensor = defineOp('pow_tensor', {
   forward(ctx, [a, b]: Two) {
     ctx.save(a, b)
     return binary('pow', a, b)
   },
   backward({ saved: [a, b], shapes, needs }, grad) {
     const base = () => choosing(b.eq(0), 0, grad.mul(b).mul(a.pow(b.sub(1))))
-    const exponent = () => choosing(a.eq(0).mul(b.ge(0)), 0, grad.mul(a.pow(b)).mul(a.log()))
+    const exponent = () => grad.mul(choosing(a.eq(0).mul(b.ge(0)), 0, a.pow(b).mul(a.log())))
     return [needs[0] ? sumTo(base(), shapes[0]) : null, needs[1] ? sumTo(exponent(), shapes[1]) : null]
   },
 })

@@ -20,7 +20,7 @@ export const softmax = defineOp('softmax', {
 })
 
 /** y · (grad − Σ grad · y) */
-export const softmaxBackward = defineOp('softmax_backward', {
+export const softmaxBackward = defineOp('softmax_backward_data', {
   forward(ctx, [grad, y]: GradAndResult, dim: number) {
     ctx.save(grad, y)
     return along(dim, grad, y, (out, g, p) => kernels().softmaxBackward(out, g, p))
@@ -42,7 +42,7 @@ export const logSoftmax = defineOp('log_softmax', {
 })
 
 /** grad − exp(y) · Σ grad */
-export const logSoftmaxBackward = defineOp('log_softmax_backward', {
+export const logSoftmaxBackward = defineOp('log_softmax_backward_data', {
   forward(ctx, [grad, y]: GradAndResult, dim: number) {
     ctx.save(grad, y)
     return along(dim, grad, y, (out, g, p) => kernels().logSoftmaxBackward(out, g, p))

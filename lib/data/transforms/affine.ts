@@ -1,5 +1,6 @@
 /** Rotations, shears and what else maps straight lines to straight lines. */
 import { ValueError } from '../../tensor/errors.ts'
+import { optionsOf } from '../../tensor/options.ts'
 import type { Generator } from '../../tensor/random.ts'
 import { Picture, type Size } from '../picture.ts'
 import { drawUniform, roundHalfEven } from './draws.ts'
@@ -40,8 +41,10 @@ export interface SamplingOptions {
   readonly fill?: Fill
 }
 
+export const samplingDefaults = { interpolation: 'nearest', fill: undefined } as const
+
 export function checkSampling<O extends SamplingOptions>(operation: string, options: O): O {
-  const { interpolation = 'nearest' } = options
+  const { interpolation } = options
   if (interpolation !== 'nearest' && interpolation !== 'bilinear') throw new ValueError(operation, `interpolation '${String(interpolation)}' is not there`, "use 'nearest' or 'bilinear'")
   return options
 }
@@ -147,13 +150,13 @@ export class RandomRotation extends Transform<number> {
   constructor(degrees: Pair, options: RandomRotationOptions = {}) {
     super(degrees, options)
     this.degrees = parseAngles('RandomRotation', 'degrees', degrees)
-    this.options = checkSampling('RandomRotation', options)
+    this.options = checkSampling('RandomRotation', optionsOf('RandomRotation', options, { ...samplingDefaults, expand: false, center: undefined }))
   }
   draw(_size: Size, generator: Generator): number {
     return drawUniform(generator, ...this.degrees)
   }
   apply(picture: Picture, angle: number): Picture {
-    const { center, expand = false } = this.options
+    const { center, expand } = this.options
     const [, height, width] = picture.size
     const matrix = inverseMatrix({ angle: -angle, translate: [0, 0], scale: 1, shear: [0, 0] }, fromMiddle(center, picture.size))
     return transformed('RandomRotation', picture, matrix, expand ? expandedSize(matrix, height, width) : [height, width], this.options)
@@ -190,8 +193,8 @@ export class RandomAffine extends Transform<Affine> {
   constructor(degrees: Pair, options: RandomAffineOptions = {}) {
     super(degrees, options)
     this.degrees = parseAngles('RandomAffine', 'degrees', degrees)
-    this.options = checkSampling('RandomAffine', options)
-    const { translate, scale, shear } = options
+    this.options = checkSampling('RandomAffine', optionsOf('RandomAffine', options, { ...samplingDefaults, translate: undefined, scale: undefined, shear: undefined, center: undefined }))
+    const { translate, scale, shear } = this.options
     if (translate && !translate.every((share) => share >= 0 && share <= 1)) throw new ValueError('RandomAffine', `translate [${translate.join(', ')}] is not made of shares from 0 to 1`, 'give shares of the width and the height')
     if (scale && !scale.every((factor) => factor > 0)) throw new ValueError('RandomAffine', `scale [${scale.join(', ')}] is not positive`, 'give [lowest, highest]')
     if (scale) checkRange('RandomAffine', 'scale', scale)

@@ -1,5 +1,6 @@
 /** Random changes of colour. */
 import { ValueError } from '../../tensor/errors.ts'
+import { optionsOf } from '../../tensor/options.ts'
 import type { Generator } from '../../tensor/random.ts'
 import { Picture, type Size } from '../picture.ts'
 import { adjustBrightness, adjustContrast, adjustHue, adjustSaturation, checkChannels, grayOf, type Colors } from './color.ts'
@@ -33,7 +34,7 @@ export class ColorJitter extends Transform<Changes> {
 
   constructor(options: ColorJitterOptions = {}) {
     super(options)
-    const { brightness = 0, contrast = 0, saturation = 0, hue = 0 } = options
+    const { brightness, contrast, saturation, hue } = optionsOf('ColorJitter', options, { brightness: 0, contrast: 0, saturation: 0, hue: 0 })
     this.ranges = [
       ...Object.entries({ brightness, contrast, saturation }).map(([name, amount]) => rangeOf(name, amount, 1, { least: 0 })),
       rangeOf('hue', hue, 0, { least: -0.5, most: 0.5 }),
@@ -80,7 +81,7 @@ export class Grayscale extends Transform<void> {
 
   constructor(options: (1 | 3) | GrayscaleOptions = {}) {
     super(options)
-    const { numOutputChannels = 1 } = typeof options === 'number' ? { numOutputChannels: options } : options
+    const { numOutputChannels } = optionsOf('Grayscale', typeof options === 'number' ? { numOutputChannels: options } : options, { numOutputChannels: 1 })
     if (numOutputChannels !== 1 && numOutputChannels !== 3) throw new ValueError('Grayscale', `${String(numOutputChannels)} channels are not 1 or 3`, 'give 1 or 3')
     this.numOutputChannels = numOutputChannels
   }

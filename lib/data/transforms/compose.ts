@@ -34,6 +34,7 @@ export class Compose extends Transform<Generator> {
   readonly transforms: readonly Transform[]
 
   constructor(transforms: readonly PictureFunction[]) {
+    if (!Array.isArray(transforms)) throw new ValueError('Compose', 'what it was given is no list', 'give the transforms as a list')
     const parts = transforms.map(asTransform)
     super(parts)
     this.transforms = parts

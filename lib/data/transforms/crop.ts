@@ -1,9 +1,10 @@
 /** Padding, crops and flips: which row and column each pixel comes from. */
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
+import { optionsOf } from '../../tensor/options.ts'
 import type { Generator } from '../../tensor/random.ts'
 import { OUTSIDE, type Picture, type Size } from '../picture.ts'
 import { drawChance, drawInteger, roundHalfEven } from './draws.ts'
-import { parseChance, parseFill, parseSize, type Chance, type Fill, type Pair } from './options.ts'
+import { checkList, parseChance, parseFill, parseSize, type Chance, type Fill, type Pair } from './options.ts'
 import { Transform } from './transform.ts'
 
 /** What lies beyond the border: a constant; the border itself; the picture mirrored without its border, or with it. */
@@ -18,6 +19,8 @@ export interface PadOptions {
   readonly paddingMode?: PaddingMode
 }
 
+const padDefaults = { fill: 0, paddingMode: 'constant' } as const
+
 interface Sides {
   readonly left: number
   readonly top: number
@@ -26,6 +29,7 @@ interface Sides {
 }
 
 function parsePadding(operation: string, padding: Padding): Sides {
+  if (typeof padding !== 'number') checkList(operation, 'padding', padding)
   const amounts = typeof padding === 'number' ? [padding] : padding
   if (![1, 2, 4].includes(amounts.length) || !amounts.every(Number.isInteger))
     throw new ValueError(operation, `padding [${amounts.join(', ')}] is not 1, 2 or 4 whole numbers`, 'give one amount for all sides, [left and right, top and bottom], or [left, top, right, bottom]')
@@ -84,7 +88,7 @@ export class Pad extends Transform<void> {
     super(padding, options)
     parsePadding('Pad', padding)
     this.padding = padding
-    this.options = checkMode('Pad', options)
+    this.options = checkMode('Pad', optionsOf('Pad', options, padDefaults))
   }
   draw(): void {}
   apply(picture: Picture): Picture {
@@ -105,17 +109,17 @@ export interface RandomCropOptions extends PadOptions {
  */
 export class RandomCrop extends Transform<Box> {
   readonly size: readonly [height: number, width: number]
-  readonly options: RandomCropOptions
+  readonly options: RandomCropOptions & { readonly padIfNeeded: boolean }
 
   constructor(size: Pair, options: RandomCropOptions = {}) {
     super(size, options)
     this.size = parseSize('RandomCrop', size)
-    this.options = checkMode('RandomCrop', options)
+    this.options = checkMode('RandomCrop', optionsOf('RandomCrop', options, { ...padDefaults, padding: undefined, padIfNeeded: false }))
     if (options.padding !== undefined) parsePadding('RandomCrop', options.padding)
   }
   draw([, height, width]: Size, generator: Generator): Box {
     const [cropHeight, cropWidth] = this.size
-    const { padding = 0, padIfNeeded = false } = this.options
+    const { padding = 0, padIfNeeded } = this.options
     const { left, top, right, bottom } = parsePadding('RandomCrop', padding)
     const paddedHeight = height + top + bottom
     const paddedWidth = width + left + right
@@ -132,7 +136,7 @@ export class RandomCrop extends Transform<Box> {
     }
   }
   apply(picture: Picture, box: Box): Picture {
-    const { padding, padIfNeeded = false } = this.options
+    const { padding, padIfNeeded } = this.options
     let padded = padding === undefined ? picture : padPicture('RandomCrop', picture, parsePadding('RandomCrop', padding), this.options)
     const across = this.#needed(padded.size[2], this.size[1], padIfNeeded)
     if (across > 0) padded = padPicture('RandomCrop', padded, { left: across / 2, right: across / 2, top: 0, bottom: 0 }, this.options)
@@ -207,8 +211,8 @@ function backwards(n: number): Int32Array {
   return indices
 }
 
-function checkMode<O extends PadOptions>(operation: string, options: O): O {
-  const { paddingMode = 'constant' } = options
+function checkMode<O extends Required<PadOptions>>(operation: string, options: O): O {
+  const { paddingMode } = options
   if (!['constant', 'edge', 'reflect', 'symmetric'].includes(paddingMode)) throw new ValueError(operation, `paddingMode '${paddingMode}' is unknown`, "use 'constant', 'edge', 'reflect' or 'symmetric'")
   return options
 }

@@ -5,6 +5,7 @@ import type { Tensor } from '../../autograd/tensor.ts'
 import { IndexError, ShapeError, ValueError } from '../../tensor/errors.ts'
 import { Callable } from '../../tensor/callable.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
+import { optionsOf } from '../../tensor/options.ts'
 import { defaultGenerator, type Generator } from '../../tensor/random.ts'
 import { showShape } from '../../tensor/shape.ts'
 import { drawInteger } from './draws.ts'
@@ -26,8 +27,9 @@ export abstract class BatchTransform extends Callable {
   readonly alpha: number
   readonly numClasses: number | undefined
 
-  constructor({ alpha = 1, numClasses }: MixOptions = {}) {
+  constructor(given: MixOptions = {}) {
     super()
+    const { alpha, numClasses } = optionsOf(new.target.name, given, { alpha: 1, numClasses: undefined })
     if (!(alpha > 0)) throw new ValueError(new.target.name, `alpha ${alpha} is not above 0`, 'give the parameter of a Beta distribution')
     this.alpha = alpha
     this.numClasses = numClasses

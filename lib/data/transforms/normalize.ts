@@ -2,6 +2,7 @@
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { Picture, unitValues, type ChannelMap } from '../picture.ts'
+import { checkList } from './options.ts'
 import { toTensor, Transform, type DrawOptions } from './transform.ts'
 
 /** (x − mean) / std, channel by channel, rounded as torch rounds it. Same as torchvision.transforms.Normalize. */
@@ -12,6 +13,8 @@ export class Normalize extends Transform<void> {
 
   constructor(mean: readonly number[], std: readonly number[]) {
     super(mean, std)
+    checkList('Normalize', 'mean', mean)
+    checkList('Normalize', 'std', std)
     if (mean.length !== std.length && mean.length !== 1 && std.length !== 1) throw new ShapeError('Normalize', `there are ${mean.length} means and ${std.length} deviations`, 'give one of each for each channel')
     if (!std.every((value) => Math.fround(value) !== 0)) throw new ValueError('Normalize', `a deviation of [${std.join(', ')}] is 0`, 'leave out a channel that never changes, or divide it by 1')
     this.mean = mean

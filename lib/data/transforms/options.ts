@@ -1,11 +1,18 @@
 /** The forms in which torchvision's arguments are given, and what is wrong with them. */
 import { ValueError } from '../../tensor/errors.ts'
+import { optionsOf } from '../../tensor/options.ts'
+
+/** Throws unless `value` is a list. */
+export function checkList(operation: string, name: string, value: unknown): void {
+  if (!Array.isArray(value)) throw new ValueError(operation, `${name} = ${typeof value === 'object' && value !== null ? 'an object' : String(value)} is neither a number nor a list`, `give ${name} in one of the forms that the documentation lists`)
+}
 
 /** One number, or two. */
 export type Pair = number | readonly [number, number]
 
 /** A picture's size as height and width, or one number for both. */
 export function parseSize(operation: string, size: Pair): readonly [height: number, width: number] {
+  if (typeof size !== 'number') checkList(operation, 'size', size)
   const [height, width] = typeof size === 'number' ? [size, size] : size
   if (![height, width].every((side) => Number.isInteger(side) && side >= 1))
     throw new ValueError(operation, `size ${showPair(size)} is not made of whole numbers of at least 1`, 'give one number for a square, or [height, width]')
@@ -16,7 +23,7 @@ export function parseSize(operation: string, size: Pair): readonly [height: numb
 export type Chance = number | { readonly p?: number }
 
 export function parseChance(operation: string, chance: Chance, otherwise: number): number {
-  return checkProbability(operation, typeof chance === 'number' ? chance : (chance.p ?? otherwise))
+  return checkProbability(operation, typeof chance === 'number' ? chance : optionsOf(operation, chance, { p: otherwise }).p)
 }
 
 export function checkProbability(operation: string, p: number): number {
@@ -26,6 +33,7 @@ export function checkProbability(operation: string, p: number): number {
 
 /** [low, high], both of at least `least` and at most `most`. */
 export function checkRange(operation: string, name: string, range: readonly [number, number], { least = 0, most = Infinity } = {}): readonly [number, number] {
+  checkList(operation, name, range)
   const [low, high] = range
   if (!(low >= least && low <= high && high <= most))
     throw new ValueError(operation, `${name} ${showPair(range)} is not a range from ${least} up${most < Infinity ? ` to ${most}` : ''}`, 'give [lowest, highest]')

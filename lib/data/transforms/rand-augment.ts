@@ -3,10 +3,11 @@
  * rounded to bytes, changed as torchvision changes those, and become values again.
  */
 import { ValueError } from '../../tensor/errors.ts'
+import { optionsOf } from '../../tensor/options.ts'
 import type { Generator } from '../../tensor/random.ts'
 import { linspaceNumbers } from '../../tensor/sequence.ts'
 import { Picture, type Size } from '../picture.ts'
-import { checkSampling, inverseMatrix, sampleAffine, type Affine, type SamplingOptions } from './affine.ts'
+import { checkSampling, inverseMatrix, sampleAffine, samplingDefaults, type Affine, type SamplingOptions } from './affine.ts'
 import { adjustBrightness, adjustContrast, adjustSaturation, adjustSharpness, autocontrast, checkChannels, equalize, posterize, solarize, type Colors } from './color.ts'
 import { drawInteger, roundHalfEven } from './draws.ts'
 import { parseFill } from './options.ts'
@@ -127,12 +128,12 @@ export class RandAugment extends Transform<readonly Step[]> {
 
   constructor(options: RandAugmentOptions = {}) {
     super(options)
-    const { numOps = 2, magnitude = 9, numMagnitudeBins = 31 } = checkSampling('RandAugment', options)
+    this.options = checkSampling('RandAugment', optionsOf('RandAugment', options, { ...samplingDefaults, numOps: 2, magnitude: 9, numMagnitudeBins: 31 }))
+    const { numOps, magnitude, numMagnitudeBins } = this.options
     if (!Number.isInteger(numOps) || numOps < 0) throw new ValueError('RandAugment', `numOps ${numOps} is not a whole number of at least 0`, 'give how many operations are wanted')
     checkBins('RandAugment', numMagnitudeBins)
     if (!Number.isInteger(magnitude) || magnitude < 0 || magnitude >= numMagnitudeBins)
       throw new ValueError('RandAugment', `magnitude ${magnitude} is not a whole number from 0 to ${numMagnitudeBins - 1}`, 'give a magnitude below numMagnitudeBins')
-    this.options = { ...options, numOps, magnitude, numMagnitudeBins }
   }
   draw([, height, width]: Size, generator: Generator): readonly Step[] {
     const { numOps, magnitude, numMagnitudeBins } = this.options
@@ -157,9 +158,8 @@ export class TrivialAugmentWide extends Transform<Step> {
 
   constructor(options: TrivialAugmentWideOptions = {}) {
     super(options)
-    const { numMagnitudeBins = 31 } = checkSampling('TrivialAugmentWide', options)
-    checkBins('TrivialAugmentWide', numMagnitudeBins)
-    this.options = { ...options, numMagnitudeBins }
+    this.options = checkSampling('TrivialAugmentWide', optionsOf('TrivialAugmentWide', options, { ...samplingDefaults, numMagnitudeBins: 31 }))
+    checkBins('TrivialAugmentWide', this.options.numMagnitudeBins)
   }
   draw(_size: Size, generator: Generator): Step {
     return drawStep(generator, this.options.numMagnitudeBins, { shear: 0.99, translate: [32, 32], rotate: 135, colour: 0.99, bits: 6 }, null)

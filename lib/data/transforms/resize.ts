@@ -1,5 +1,6 @@
 /** Resizing. */
 import { ValueError } from '../../tensor/errors.ts'
+import { optionsOf } from '../../tensor/options.ts'
 import type { Generator } from '../../tensor/random.ts'
 import { Picture, type Size } from '../picture.ts'
 import { resizeFloats } from '../resample.ts'
@@ -35,8 +36,10 @@ export function resizedSize([height, width]: readonly [number, number], short: n
   return width <= height ? [newLong, newShort] : [newShort, newLong]
 }
 
+const interpolationDefaults = { interpolation: 'bilinear', antialias: true } as const
+
 function checkInterpolation<O extends InterpolationOptions>(operation: string, options: O): O {
-  const { interpolation = 'bilinear' } = options
+  const { interpolation } = options
   if (interpolation !== 'bilinear' && interpolation !== 'nearest') throw new ValueError(operation, `interpolation '${String(interpolation)}' is not there`, "use 'bilinear' or 'nearest'")
   return options
 }
@@ -54,11 +57,11 @@ export class Resize extends Transform<void> {
   constructor(size: Pair, options: ResizeOptions = {}) {
     super(size, options)
     parseSize('Resize', size)
-    const { maxSize } = options
+    this.options = checkInterpolation('Resize', optionsOf('Resize', options, { ...interpolationDefaults, maxSize: undefined }))
+    const { maxSize } = this.options
     if (maxSize !== undefined && (typeof size !== 'number' || !(maxSize > size)))
       throw new ValueError('Resize', `maxSize ${maxSize} does not go with size ${String(size)}`, 'give a single size for the shorter side, and a larger maxSize for the longer one')
     this.size = size
-    this.options = checkInterpolation('Resize', options)
   }
   draw(): void {}
   apply(picture: Picture): Picture {
@@ -89,8 +92,9 @@ export class RandomResizedCrop extends Transform<Box> {
   constructor(size: Pair, options: RandomResizedCropOptions = {}) {
     super(size, options)
     this.size = parseSize('RandomResizedCrop', size)
-    const { scale = [0.08, 1], ratio = [3 / 4, 4 / 3] } = checkInterpolation('RandomResizedCrop', options)
-    this.options = { ...options, scale: checkRange('RandomResizedCrop', 'scale', scale), ratio: checkRange('RandomResizedCrop', 'ratio', ratio) }
+    this.options = checkInterpolation('RandomResizedCrop', optionsOf('RandomResizedCrop', options, { ...interpolationDefaults, scale: [0.08, 1], ratio: [3 / 4, 4 / 3] }))
+    checkRange('RandomResizedCrop', 'scale', this.options.scale)
+    checkRange('RandomResizedCrop', 'ratio', this.options.ratio)
   }
   draw([, height, width]: Size, generator: Generator): Box {
     const { scale, ratio } = this.options

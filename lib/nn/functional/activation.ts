@@ -1,18 +1,24 @@
 /** Activations as functions. */
-import { named } from '../../autograd/op.ts'
+import { checkTensors, named } from '../../autograd/op.ts'
 import type { GeluOptions } from '../../autograd/ops/activations.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { choosing } from '../../autograd/ops/where.ts'
 
-export const relu = (x: Tensor): Tensor => x.relu()
-export const gelu = (x: Tensor, options?: Partial<GeluOptions>): Tensor => x.gelu(options)
-export const silu = (x: Tensor): Tensor => x.silu()
-export const tanh = (x: Tensor): Tensor => x.tanh()
-export const sigmoid = (x: Tensor): Tensor => x.sigmoid()
-export const softmax = (x: Tensor, dim: number): Tensor => x.softmax(dim)
-export const logSoftmax = (x: Tensor, dim: number): Tensor => x.logSoftmax(dim)
+function checked(operation: string, x: Tensor): Tensor {
+  checkTensors(operation, [x])
+  return x
+}
+
+export const relu = (x: Tensor): Tensor => checked('relu', x).relu()
+export const gelu = (x: Tensor, options?: Partial<GeluOptions>): Tensor => checked('gelu', x).gelu(options)
+export const silu = (x: Tensor): Tensor => checked('silu', x).silu()
+export const tanh = (x: Tensor): Tensor => checked('tanh', x).tanh()
+export const sigmoid = (x: Tensor): Tensor => checked('sigmoid', x).sigmoid()
+export const softmax = (x: Tensor, dim: number): Tensor => checked('softmax', x).softmax(dim)
+export const logSoftmax = (x: Tensor, dim: number): Tensor => checked('logSoftmax', x).logSoftmax(dim)
 
 /** x where positive, else negativeSlope · x. */
 export function leakyRelu(x: Tensor, negativeSlope = 0.01): Tensor {
+  checkTensors('leakyRelu', [x])
   return named('LeakyReluBackward0', choosing(x.gt(0), x, x.mul(negativeSlope)))
 }

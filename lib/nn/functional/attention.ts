@@ -1,4 +1,5 @@
 /** Attention: every query takes a mean of the values, weighted by how well its key fits (Vaswani et al. 2017). */
+import { checkTensors } from '../../autograd/op.ts'
 import { attention } from '../../autograd/ops/attention.ts'
 import { triangle } from '../../autograd/ops/triangle.ts'
 import { choosing } from '../../autograd/ops/where.ts'
@@ -25,8 +26,9 @@ export interface AttentionOptions {
  * attend to no key gets NaN. Same as torch.nn.functional.scaled_dot_product_attention.
  */
 export function scaledDotProductAttention(query: Tensor, key: Tensor, value: Tensor, given: AttentionOptions = {}): Tensor {
-  const { attnMask = null, dropoutP = 0, isCausal = false, scale = null } = optionsOf('scaledDotProductAttention', given)
+  const { attnMask, dropoutP, isCausal, scale } = optionsOf('scaledDotProductAttention', given, { attnMask: null, dropoutP: 0, isCausal: false, scale: null })
   const operation = 'scaledDotProductAttention'
+  checkTensors(operation, [query, key, value], [attnMask])
   if (isCausal && attnMask) throw new ValueError(operation, 'a mask was given together with isCausal', 'give one of them, or join both in the mask')
   checkAttention(operation, query, key, value)
   if (!isCausal && !attnMask && haveHeads(query, key, value)) {

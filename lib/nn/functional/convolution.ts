@@ -1,5 +1,5 @@
 /** Convolutions of pictures, as matrix products over their windows. */
-import { named } from '../../autograd/op.ts'
+import { checkTensors, named } from '../../autograd/op.ts'
 import { addmm } from '../../autograd/ops/matmul.ts'
 import { unfold } from '../../autograd/ops/windows.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
@@ -22,7 +22,8 @@ export interface ConvOptions {
  * Same as torch.nn.functional.conv2d.
  */
 export function conv2d(x: Tensor, weight: Tensor, bias: Tensor | null = null, given: ConvOptions = {}): Tensor {
-  const { stride = 1, padding = 0, dilation = 1, groups = 1 } = optionsOf('conv2d', given)
+  const { stride, padding, dilation, groups } = optionsOf('conv2d', given, { stride: 1, padding: 0, dilation: 1, groups: 1 })
+  checkTensors('conv2d', [x, weight], [bias])
   if (x.ndim === 3) return conv2d(x.unsqueeze(0), weight, bias, { stride, padding, dilation, groups }).squeeze(0)
   checkConv(x, weight, bias, groups)
   const [outChannels, , ...kernel] = weight.shape

@@ -1,5 +1,5 @@
 /** Dropout of numbers and of whole samples. */
-import { constant, named } from '../../autograd/op.ts'
+import { checkTensors, constant, named } from '../../autograd/op.ts'
 import { drawMask, dropout as dropoutOp } from '../../autograd/ops/dropout.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { ValueError } from '../../tensor/errors.ts'
@@ -13,7 +13,8 @@ export function checkProbability(operation: string, p: number): void {
 
 /** In training, zeroes each element with probability p and scales the others by 1 / (1 − p). Same draws as torch.nn.functional.dropout. */
 export function dropout(x: Tensor, p = 0.5, given: { readonly training?: boolean; readonly generator?: Generator } = {}): Tensor {
-  const { training = true, generator = defaultGenerator } = optionsOf('dropout', given)
+  const { training, generator } = optionsOf('dropout', given, { training: true, generator: defaultGenerator })
+  checkTensors('dropout', [x])
   checkProbability('dropout', p)
   if (!training || p === 0 || x.numel() === 0) return x
   return named('MulBackward0', p === 1 ? x.mul(0) : dropoutOp([x], { p, generator }))
@@ -23,7 +24,9 @@ export function dropout(x: Tensor, p = 0.5, given: { readonly training?: boolean
  * Stochastic depth (Huang et al. 2016): in training, zeroes each sample, x[i], with probability p and scales the others by 1 / (1 − p).
  * Same draws as timm's drop_path.
  */
-export function dropPath(x: Tensor, p = 0, { training = true, generator = defaultGenerator }: { readonly training?: boolean; readonly generator?: Generator } = {}): Tensor {
+export function dropPath(x: Tensor, p = 0, given: { readonly training?: boolean; readonly generator?: Generator } = {}): Tensor {
+  const { training, generator } = optionsOf('dropPath', given, { training: true, generator: defaultGenerator })
+  checkTensors('dropPath', [x])
   checkProbability('dropPath', p)
   if (!training || p === 0) return x
   return p === 1 ? x.mul(0) : x.mul(constant(drawMask(x.shape.map((size, d) => (d === 0 ? size : 1)), { p, generator })))

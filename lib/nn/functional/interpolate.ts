@@ -1,9 +1,10 @@
 /** Resizing pictures. */
-import { constant, named } from '../../autograd/op.ts'
+import { checkTensors, constant, named } from '../../autograd/op.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
 import { fround } from '../../tensor/float32.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
+import { optionsOf } from '../../tensor/options.ts'
 import { showShape } from '../../tensor/shape.ts'
 import { pair, type Pair } from '../../tensor/windows.ts'
 
@@ -25,7 +26,9 @@ interface Axis {
 }
 
 /** x (N, C, H, W) at another size. Same as torch.nn.functional.interpolate. */
-export function interpolate(x: Tensor, { size = null, scaleFactor = null, mode = 'nearest', alignCorners = null }: InterpolateOptions): Tensor {
+export function interpolate(x: Tensor, given: InterpolateOptions): Tensor {
+  const { size, scaleFactor, mode, alignCorners } = optionsOf('interpolate', given, { size: null, scaleFactor: null, mode: 'nearest', alignCorners: null })
+  checkTensors('interpolate', [x])
   if (x.ndim !== 4) throw new ShapeError('interpolate', `an input of shape ${showShape(x.shape)} is no batch of pictures`, 'give (N, C, H, W)')
   if ((size === null) === (scaleFactor === null)) throw new ValueError('interpolate', `${size === null ? 'neither' : 'both'} of size and scaleFactor ${size === null ? 'is' : 'are'} given`, 'give one of them')
   if (mode !== 'nearest' && mode !== 'bilinear') throw new ValueError('interpolate', `${String(mode)} is no mode`, "give 'nearest' or 'bilinear'")
@@ -38,8 +41,8 @@ export function interpolate(x: Tensor, { size = null, scaleFactor = null, mode =
     if (x.shape[dim] < 1 || out < 1) throw new ShapeError('interpolate', `dimension ${dim} of ${showShape(x.shape)} cannot become ${out}`, 'sizes must be at least 1')
     return { dim, size: x.shape[dim], out, step: fround(factor ? 1 / factor : x.shape[dim] / out) }
   })
-  if (mode === 'nearest') return named('UpsampleNearest2DBackward0', axes.reduce(nearest, x))
-  return named('UpsampleBilinear2DBackward0', axes.reduce((y, axis) => linear(y, axis, alignCorners ?? false), x))
+  if (mode === 'nearest') return named('UpsampleNearest2DBackward1', axes.reduce(nearest, x))
+  return named('UpsampleBilinear2DBackward1', axes.reduce((y, axis) => linear(y, axis, alignCorners ?? false), x))
 }
 
 function factorsOf(scaleFactor: number | readonly number[]): readonly number[] {

@@ -1,5 +1,5 @@
 /** Losses. */
-import { constant, named, scalar } from '../../autograd/op.ts'
+import { checkTensors, constant, named, scalar } from '../../autograd/op.ts'
 import { choosing } from '../../autograd/ops/where.ts'
 import { gather } from '../../autograd/ops/indexing.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
@@ -25,6 +25,9 @@ export interface CrossEntropyOptions extends NLLOptions {
   readonly labelSmoothing?: number
 }
 
+export const nllDefaults = { weight: null, ignoreIndex: -100, reduction: 'mean' } as const
+export const crossEntropyDefaults = { ...nllDefaults, labelSmoothing: 0 } as const
+
 function reduced(operation: string, terms: Tensor, reduction: Reduction): Tensor {
   if (reduction === 'none') return terms
   if (reduction === 'mean') return terms.mean()
@@ -37,9 +40,10 @@ function reduced(operation: string, terms: Tensor, reduction: Reduction): Tensor
  * probabilities of input's shape. A scalar unless reduction is 'none'. Same as torch.nn.functional.cross_entropy.
  */
 export function crossEntropy(input: Tensor, target: Indices, given: CrossEntropyOptions = {}): Tensor {
-  const { labelSmoothing = 0, ...options } = optionsOf('crossEntropy', given)
+  const { labelSmoothing, ...options } = optionsOf('crossEntropy', given, crossEntropyDefaults)
   if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) throw new ValueError('crossEntropy', `a label smoothing of ${labelSmoothing} is not in [0, 1]`, 'give a number from 0 to 1')
-  const targets = toIndices(target)
+  checkTensors('crossEntropy', [input], [options.weight])
+  const targets = toIndices('crossEntropy', target)
   const classDim = input.ndim === 1 ? 0 : 1
   if (input.ndim === 0) throw new ShapeError('crossEntropy', 'a scalar has no classes', 'give scores of shape (C,), (N, C) or (N, C, ...)')
   if (sameShape(input.shape, targets.shape)) return softCrossEntropy(input, targets, classDim, labelSmoothing, options)
@@ -48,7 +52,7 @@ export function crossEntropy(input: Tensor, target: Indices, given: CrossEntropy
 }
 
 /** − Σ target · log softmax(input) over the classes, for targets that are probabilities. */
-function softCrossEntropy(input: Tensor, target: Tensor, classDim: number, labelSmoothing: number, { weight = null, ignoreIndex = -100, reduction = 'mean' }: NLLOptions): Tensor {
+function softCrossEntropy(input: Tensor, target: Tensor, classDim: number, labelSmoothing: number, { weight, ignoreIndex, reduction }: Required<NLLOptions>): Tensor {
   if (ignoreIndex >= 0) throw new ValueError('crossEntropy', `ignoreIndex = ${ignoreIndex} was given with targets that are probabilities`, 'leave it out, or give class indices as targets')
   const classes = input.shape[classDim]
   checkWeight('crossEntropy', weight, classes)
@@ -70,10 +74,12 @@ function alongClasses(weight: Tensor, input: Tensor, classDim: number): Tensor {
 
 /** The negative log likelihood of class indices given log probabilities. Shapes as in crossEntropy. Same as torch.nn.functional.nll_loss. */
 export function nllLoss(input: Tensor, target: Indices, options: NLLOptions = {}): Tensor {
-  return nllWithSmoothing('nllLoss', input, toIndices(target), 0, optionsOf('nllLoss', options))
+  const chosen = optionsOf('nllLoss', options, nllDefaults)
+  checkTensors('nllLoss', [input], [chosen.weight])
+  return nllWithSmoothing('nllLoss', input, toIndices('nllLoss', target), 0, chosen)
 }
 
-function nllWithSmoothing(operation: string, logProbs: Tensor, target: Tensor, labelSmoothing: number, { weight = null, ignoreIndex = -100, reduction = 'mean' }: NLLOptions): Tensor {
+function nllWithSmoothing(operation: string, logProbs: Tensor, target: Tensor, labelSmoothing: number, { weight, ignoreIndex, reduction }: Required<NLLOptions>): Tensor {
   const classDim = logProbs.ndim === 1 ? 0 : 1
   const classes = logProbs.shape[classDim]
   const expected = logProbs.shape.toSpliced(classDim, 1)
@@ -115,14 +121,16 @@ function checkBroadcast(operation: string, input: Tensor, other: Tensor | null):
 
 /** (input − target)². Same as torch.nn.functional.mse_loss. */
 export function mseLoss(input: Tensor, target: Tensor, given: { readonly reduction?: Reduction } = {}): Tensor {
-  const { reduction = 'mean' } = optionsOf('mseLoss', given)
+  const { reduction } = optionsOf('mseLoss', given, { reduction: 'mean' })
+  checkTensors('mseLoss', [input, target])
   checkBroadcast('mseLoss', input, target)
   return named('MseLossBackward0', reduced('mseLoss', input.sub(target).pow(2), reduction))
 }
 
 /** |input − target|. Same as torch.nn.functional.l1_loss. */
 export function l1Loss(input: Tensor, target: Tensor, given: { readonly reduction?: Reduction } = {}): Tensor {
-  const { reduction = 'mean' } = optionsOf('l1Loss', given)
+  const { reduction } = optionsOf('l1Loss', given, { reduction: 'mean' })
+  checkTensors('l1Loss', [input, target])
   checkBroadcast('l1Loss', input, target)
   return reduced('l1Loss', input.sub(target).abs(), reduction)
 }
@@ -135,13 +143,16 @@ export interface BCEOptions {
   readonly reduction?: Reduction
 }
 
+export const bceDefaults = { weight: null, posWeight: null, reduction: 'mean' } as const
+
 /**
  * Binary cross entropy of unnormalised scores with targets from 0 to 1 of the same shape: (1 − y) · x + (1 + (w − 1) · y) · log(1 + exp(−x)), w = posWeight.
  * Same as torch.nn.functional.binary_cross_entropy_with_logits.
  */
 export function binaryCrossEntropyWithLogits(input: Tensor, target: Tensor, given: BCEOptions = {}): Tensor {
-  const { weight = null, posWeight = null, reduction = 'mean' } = optionsOf('binaryCrossEntropyWithLogits', given)
+  const { weight, posWeight, reduction } = optionsOf('binaryCrossEntropyWithLogits', given, bceDefaults)
   const operation = 'binaryCrossEntropyWithLogits'
+  checkTensors(operation, [input, target], [weight, posWeight])
   if (!sameShape(input.shape, target.shape))
     throw new ShapeError(operation, `an input of shape ${showShape(input.shape)} and a target of shape ${showShape(target.shape)} differ`, 'give a target for each score')
   checkBroadcast(operation, input, weight)
@@ -161,9 +172,12 @@ export interface KLDivOptions {
   readonly logTarget?: boolean
 }
 
+export const klDivDefaults = { reduction: 'mean', logTarget: false } as const
+
 /** Kullback-Leibler divergence of log probabilities from target probabilities: y · (log y − x), 0 where y = 0. Same as torch.nn.functional.kl_div. */
 export function klDiv(input: Tensor, target: Tensor, given: KLDivOptions = {}): Tensor {
-  const { reduction = 'mean', logTarget = false } = optionsOf('klDiv', given)
+  const { reduction, logTarget } = optionsOf('klDiv', given, klDivDefaults)
+  checkTensors('klDiv', [input, target])
   checkBroadcast('klDiv', input, target)
   const isZero = target.eq(0)
   const terms = logTarget ? target.exp().mul(target.sub(input)) : choosing(isZero, 0, target.mul(choosing(isZero, 1, target).log())).sub(target.mul(input))

@@ -1,6 +1,6 @@
 /** Normalisation over features, batches and groups of channels, and to unit length. */
 import { noGrad } from '../../autograd/grad-mode.ts'
-import { named } from '../../autograd/op.ts'
+import { checkTensors, named } from '../../autograd/op.ts'
 import { choosing } from '../../autograd/ops/where.ts'
 import { layerNorm as layerNormOp } from '../../autograd/ops/layer-norm.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
@@ -17,7 +17,9 @@ export interface Affine {
 
 /** Over the last dimensions, whose sizes are `normalizedShape`: (x − mean) / √(var + eps) · weight + bias. Same as torch.nn.functional.layer_norm. */
 export function layerNorm(x: Tensor, normalizedShape: number | Shape, given: Affine = {}): Tensor {
-  const { weight = null, bias = null, eps = 1e-5 } = optionsOf('layerNorm', given)
+  const { weight, bias, eps } = optionsOf('layerNorm', given, { weight: null, bias: null, eps: 1e-5 })
+  checkTensors('layerNorm', [x], [weight, bias])
+  if (typeof normalizedShape !== 'number' && !Array.isArray(normalizedShape)) throw new ValueError('layerNorm', `${String(normalizedShape)} is no shape`, 'give the sizes of the last dimensions')
   const shape = typeof normalizedShape === 'number' ? [normalizedShape] : normalizedShape
   if (shape.length === 0 || shape.length > x.ndim || !sameShape(x.shape.slice(x.ndim - shape.length), shape))
     throw new ShapeError('layerNorm', `an input of shape ${showShape(x.shape)} does not end with the normalized shape ${showShape(shape)}`, 'give the sizes of the last dimensions')
@@ -38,7 +40,8 @@ export interface BatchNormOptions extends Affine {
  * Same as torch.nn.functional.batch_norm.
  */
 export function batchNorm(x: Tensor, runningMean: Tensor | null, runningVar: Tensor | null, given: BatchNormOptions = {}): Tensor {
-  const { weight = null, bias = null, training = false, momentum = 0.1, eps = 1e-5 } = optionsOf('batchNorm', given)
+  const { weight, bias, training, momentum, eps } = optionsOf('batchNorm', given, { weight: null, bias: null, training: false, momentum: 0.1, eps: 1e-5 })
+  checkTensors('batchNorm', [x], [runningMean, runningVar, weight, bias])
   if (x.ndim < 2) throw new ShapeError('batchNorm', `an input of shape ${showShape(x.shape)} has no channels`, 'give (N, C, ...)')
   const channels = x.shape[1]
   for (const [name, part] of Object.entries({ runningMean, runningVar, weight, bias }))
@@ -67,7 +70,8 @@ function updateRunning(runningMean: Tensor | null, runningVar: Tensor | null, me
 
 /** The channels of x (N, C, ...) in `numGroups` groups, each normalised with all its places. Same as torch.nn.functional.group_norm. */
 export function groupNorm(x: Tensor, numGroups: number, given: Affine = {}): Tensor {
-  const { weight = null, bias = null, eps = 1e-5 } = optionsOf('groupNorm', given)
+  const { weight, bias, eps } = optionsOf('groupNorm', given, { weight: null, bias: null, eps: 1e-5 })
+  checkTensors('groupNorm', [x], [weight, bias])
   const [N, C] = x.shape
   if (x.ndim < 2 || !Number.isInteger(numGroups) || numGroups < 1 || C % numGroups !== 0)
     throw new ValueError('groupNorm', `${numGroups} groups do not divide the channels of ${showShape(x.shape)}`, 'give a number of groups that divides the channels')
@@ -88,7 +92,8 @@ export interface NormalizeOptions {
 
 /** x divided by its norm along a dimension. Same as torch.nn.functional.normalize. */
 export function normalize(x: Tensor, given: NormalizeOptions = {}): Tensor {
-  const { p = 2, dim = 1, eps = 1e-12 } = optionsOf('normalize', given)
+  const { p, dim, eps } = optionsOf('normalize', given, { p: 2, dim: 1, eps: 1e-12 })
+  checkTensors('normalize', [x])
   if (!(p > 0)) throw new ValueError('normalize', `p = ${p} is not above 0`, 'give the order of the norm, such as 2')
   return x.div(norm(x, p, normalizeDim('normalize', dim, x.ndim)).clamp({ min: eps }))
 }
@@ -97,7 +102,8 @@ export function normalize(x: Tensor, given: NormalizeOptions = {}): Tensor {
 function norm(x: Tensor, p: number, dim: number): Tensor {
   if (p === Infinity) return x.abs().amax(dim, true)
   if (p === 1) return x.abs().sum(dim, true)
-  const total = x.abs().pow(p).sum(dim, true)
+  // Where p is even |x| would only hide the second derivative at 0.
+  const total = (p % 2 === 0 ? x : x.abs()).pow(p).sum(dim, true)
   const isZero = total.eq(0)
   return choosing(isZero, 0, choosing(isZero, 1, total).pow(1 / p))
 }

@@ -1,7 +1,7 @@
 /** Padding. */
 import { add } from '../../autograd/ops/arithmetic.ts'
 import { slice, slicePlaced } from '../../autograd/ops/views.ts'
-import { constant, named } from '../../autograd/op.ts'
+import { checkTensors, constant, named } from '../../autograd/op.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
 import { kernels } from '../../tensor/kernels/active.ts'
@@ -20,7 +20,9 @@ export interface PadOptions {
  * A negative amount crops. Same as torch.nn.functional.pad.
  */
 export function pad(x: Tensor, pad: readonly number[], given: PadOptions = {}): Tensor {
-  const { value = 0, mode = 'constant' } = optionsOf('pad', given)
+  const { value, mode } = optionsOf('pad', given, { value: 0, mode: 'constant' })
+  checkTensors('pad', [x])
+  if (!Array.isArray(pad)) throw new ValueError('pad', `${String(pad)} is no list`, 'give two whole numbers for each dimension, the last dimension first')
   if (mode !== 'constant') throw new ValueError('pad', `${String(mode)} is no mode`, "only 'constant' padding is there")
   if (pad.length % 2 !== 0 || pad.length > 2 * x.ndim || !pad.every(Number.isInteger))
     throw new ValueError('pad', `[${pad.join(', ')}] does not say how much is put before and after dimensions of ${showShape(x.shape)}`, 'give two whole numbers for each dimension, the last dimension first')

@@ -1,5 +1,5 @@
 /** Pooling over windows of pictures. */
-import { constant, named } from '../../autograd/op.ts'
+import { checkTensors, constant, named } from '../../autograd/op.ts'
 import { gather } from '../../autograd/ops/indexing.ts'
 import { cat } from '../../autograd/ops/joining.ts'
 import { unfold } from '../../autograd/ops/windows.ts'
@@ -21,6 +21,7 @@ export interface PoolOptions {
 
 /** Runs `pool` on a batch; a single picture becomes a batch of one. */
 function batched(operation: string, x: Tensor, pool: (x: Tensor) => Tensor): Tensor {
+  checkTensors(operation, [x])
   if (x.ndim === 3) return pool(x.unsqueeze(0)).squeeze(0)
   if (x.ndim !== 4) throw new ShapeError(operation, `an input of shape ${showShape(x.shape)} is no picture`, 'give (N, C, H, W) or (C, H, W)')
   return pool(x)
@@ -35,7 +36,7 @@ function checkPadding(operation: string, kernelSize: Pair, padding: Pair): void 
 
 /** The largest number of each window; the first of equal ones takes the gradient. x: (N, C, H, W) or (C, H, W). Same as torch.nn.functional.max_pool2d. */
 export function maxPool2d(x: Tensor, kernelSize: Pair, given: PoolOptions & { readonly dilation?: Pair } = {}): Tensor {
-  const { stride = kernelSize, padding = 0, dilation = 1, ceilMode = false } = optionsOf('maxPool2d', given)
+  const { stride, padding, dilation, ceilMode } = optionsOf('maxPool2d', given, { stride: kernelSize, padding: 0, dilation: 1, ceilMode: false })
   checkPadding('maxPool2d', kernelSize, padding)
   return batched('maxPool2d', x, (pictures) => {
     const windows = windowsOver('maxPool2d', pictures.shape, { kernel: kernelSize, stride, padding, dilation, ceilMode })
@@ -65,7 +66,7 @@ export interface AvgPoolOptions extends PoolOptions {
 
 /** The mean of each window. x: (N, C, H, W) or (C, H, W). Same as torch.nn.functional.avg_pool2d. */
 export function avgPool2d(x: Tensor, kernelSize: Pair, given: AvgPoolOptions = {}): Tensor {
-  const { stride = kernelSize, padding = 0, ceilMode = false, countIncludePad = true, divisorOverride = null } = optionsOf('avgPool2d', given)
+  const { stride, padding, ceilMode, countIncludePad, divisorOverride } = optionsOf('avgPool2d', given, { stride: kernelSize, padding: 0, ceilMode: false, countIncludePad: true, divisorOverride: null })
   checkPadding('avgPool2d', kernelSize, padding)
   if (divisorOverride === 0) throw new ValueError('avgPool2d', 'a divisorOverride of 0 was given', 'leave it out to divide by the number of places')
   return batched('avgPool2d', x, (pictures) => {

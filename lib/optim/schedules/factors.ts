@@ -1,11 +1,15 @@
 /** Schedules whose rate is the one before, or the initial one, times a factor. */
 import { ValueError } from '../../tensor/errors.ts'
+import { optionsOf, required } from '../../tensor/options.ts'
 import { checkNumber, checkShare, checkWhole, forEachGroup, isNumbers, LRScheduler, withFirst, type FirstOr, type Scheduled } from './schedule.ts'
 
+type Lambda = (epoch: number) => number
+type Lambdas = Lambda | readonly Lambda[]
+
 /** The initial rate times a factor that a function (one, or one for each group) gives for the number of steps made. */
-export class LambdaLR extends LRScheduler<{ readonly lrLambda: readonly ((epoch: number) => number)[] }> {
-  constructor(optimizer: Scheduled, first: ((epoch: number) => number) | readonly ((epoch: number) => number)[] | { readonly lrLambda: ((epoch: number) => number) | readonly ((epoch: number) => number)[] }) {
-    const given = typeof first === 'object' && 'lrLambda' in first ? first.lrLambda : first
+export class LambdaLR extends LRScheduler<{ readonly lrLambda: readonly Lambda[] }> {
+  constructor(optimizer: Scheduled, first: FirstOr<Lambdas, { readonly lrLambda: Lambdas }>) {
+    const { lrLambda: given } = optionsOf('LambdaLR', withFirst<Lambdas, { readonly lrLambda: Lambdas }>('lrLambda', first, {}), { lrLambda: required })
     const lrLambda = forEachGroup('LambdaLR', 'lrLambda', optimizer, given)
     if (!lrLambda.every((fn) => typeof fn === 'function')) throw new ValueError('LambdaLR', 'something that is no function was given', 'give a function from the number of steps to a factor')
     super(optimizer, { lrLambda })
@@ -24,7 +28,7 @@ interface StepOptions {
 /** Times gamma every stepSize steps. */
 export class StepLR extends LRScheduler<StepOptions> {
   constructor(optimizer: Scheduled, first: FirstOr<number, Partial<StepOptions>>, options: Partial<StepOptions> = {}) {
-    const { stepSize, gamma = 0.1 } = withFirst<number, Partial<StepOptions>>('stepSize', first, options)
+    const { stepSize, gamma } = optionsOf('StepLR', withFirst<number, Partial<StepOptions>>('stepSize', first, options), { stepSize: required, gamma: 0.1 })
     super(optimizer, { stepSize: checkWhole('StepLR', 'stepSize', stepSize), gamma: checkNumber('StepLR', 'gamma', gamma) })
   }
   protected rate(epoch: number, lr: number): number {
@@ -40,7 +44,7 @@ interface MultiStepOptions {
 /** Times gamma at each of the milestones, as often as it is listed. */
 export class MultiStepLR extends LRScheduler<MultiStepOptions> {
   constructor(optimizer: Scheduled, first: FirstOr<readonly number[], Partial<MultiStepOptions>>, options: Partial<MultiStepOptions> = {}) {
-    const { milestones, gamma = 0.1 } = withFirst<readonly number[], Partial<MultiStepOptions>>('milestones', first, options)
+    const { milestones, gamma } = optionsOf('MultiStepLR', withFirst<readonly number[], Partial<MultiStepOptions>>('milestones', first, options), { milestones: required, gamma: 0.1 })
     if (!isNumbers(milestones)) throw new ValueError('MultiStepLR', 'milestones are no list of numbers', 'give the numbers of the steps at which the rate changes')
     super(optimizer, { milestones: [...milestones], gamma: checkNumber('MultiStepLR', 'gamma', gamma) })
   }
@@ -56,7 +60,8 @@ interface ConstantOptions {
 
 /** Times `factor` until totalIters steps are made. */
 export class ConstantLR extends LRScheduler<ConstantOptions> {
-  constructor(optimizer: Scheduled, { factor = 1 / 3, totalIters = 5 }: Partial<ConstantOptions> = {}) {
+  constructor(optimizer: Scheduled, given: Partial<ConstantOptions> = {}) {
+    const { factor, totalIters } = optionsOf('ConstantLR', given, { factor: 1 / 3, totalIters: 5 })
     super(optimizer, { factor: checkShare('ConstantLR', 'factor', factor), totalIters: checkWhole('ConstantLR', 'totalIters', totalIters) })
   }
   protected rate(epoch: number, lr: number): number {
@@ -73,7 +78,8 @@ interface LinearOptions {
 
 /** Times a factor that goes evenly from startFactor to endFactor in totalIters steps. */
 export class LinearLR extends LRScheduler<LinearOptions> {
-  constructor(optimizer: Scheduled, { startFactor = 1 / 3, endFactor = 1, totalIters = 5 }: Partial<LinearOptions> = {}) {
+  constructor(optimizer: Scheduled, given: Partial<LinearOptions> = {}) {
+    const { startFactor, endFactor, totalIters } = optionsOf('LinearLR', given, { startFactor: 1 / 3, endFactor: 1, totalIters: 5 })
     super(optimizer, {
       startFactor: checkShare('LinearLR', 'startFactor', startFactor),
       endFactor: checkShare('LinearLR', 'endFactor', endFactor, { zero: true }),
@@ -96,7 +102,7 @@ interface ExponentialOptions {
 /** Times gamma every step. */
 export class ExponentialLR extends LRScheduler<ExponentialOptions> {
   constructor(optimizer: Scheduled, first: FirstOr<number, ExponentialOptions>) {
-    const { gamma } = withFirst<number, ExponentialOptions>('gamma', first, {})
+    const { gamma } = optionsOf('ExponentialLR', withFirst<number, ExponentialOptions>('gamma', first, {}), { gamma: required })
     super(optimizer, { gamma: checkNumber('ExponentialLR', 'gamma', gamma) })
   }
   protected rate(epoch: number, lr: number): number {
@@ -114,7 +120,8 @@ interface CosineOptions {
 export class CosineAnnealingLR extends LRScheduler<CosineOptions> {
   /** T_max may be called tMax or TMax. */
   constructor(optimizer: Scheduled, first: FirstOr<number, Partial<CosineOptions & { readonly TMax: number }>>, options: Partial<CosineOptions> = {}) {
-    const { TMax, tMax = TMax, etaMin = 0 } = withFirst<number, Partial<CosineOptions & { readonly TMax: number }>>('tMax', first, options)
+    const given = withFirst<number, Partial<CosineOptions & { readonly TMax: number }>>('tMax', first, options)
+    const { tMax, etaMin } = optionsOf('CosineAnnealingLR', given, { tMax: given.TMax ?? required, TMax: undefined, etaMin: 0 })
     super(optimizer, { tMax: checkWhole('CosineAnnealingLR', 'tMax', tMax), etaMin: checkNumber('CosineAnnealingLR', 'etaMin', etaMin) })
   }
   protected rate(epoch: number, lr: number, base: number): number {

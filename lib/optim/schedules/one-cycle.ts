@@ -1,6 +1,7 @@
 /** The schedule of one cycle. */
 import { ValueError } from '../../tensor/errors.ts'
-import { checkShare, checkWhole, forEachGroup, LRScheduler, withFirst, type FirstOr, type Scheduled } from './schedule.ts'
+import { optionsOf, required } from '../../tensor/options.ts'
+import { checkOptimizer, checkShare, checkWhole, forEachGroup, LRScheduler, withFirst, type FirstOr, type Scheduled } from './schedule.ts'
 
 export interface OneCycleArguments {
   /** The highest rate, for all groups or for each. */
@@ -22,6 +23,11 @@ export interface OneCycleArguments {
   /** Fall as long as the rate rose, then on to the end, instead of falling to the end at once. */
   readonly threePhase?: boolean
 }
+
+const defaults = {
+  maxLr: required, totalSteps: null, epochs: null, stepsPerEpoch: null, pctStart: 0.3, annealStrategy: 'cos', cycleMomentum: true,
+  baseMomentum: 0.85, maxMomentum: 0.95, divFactor: 25, finalDivFactor: 1e4, threePhase: false,
+} as const
 
 interface OneCycleOptions {
   readonly totalSteps: number
@@ -48,13 +54,13 @@ interface Phase {
 /** One rise to maxLr and one fall (Smith, Topin 2018). It has an end: a step past it is an error. */
 export class OneCycleLR extends LRScheduler<OneCycleOptions> {
   constructor(optimizer: Scheduled, first: FirstOr<number | readonly number[], OneCycleArguments>, options: Partial<OneCycleArguments> = {}) {
-    const given = withFirst<number | readonly number[], OneCycleArguments>('maxLr', first, options)
-    const { maxLr, pctStart = 0.3, annealStrategy = 'cos', cycleMomentum = true, baseMomentum = 0.85, maxMomentum = 0.95, divFactor = 25, finalDivFactor = 1e4, threePhase = false } = given
+    const given = optionsOf('OneCycleLR', withFirst<number | readonly number[], OneCycleArguments>('maxLr', first, options), defaults)
+    const { maxLr, pctStart, annealStrategy, cycleMomentum, baseMomentum, maxMomentum, divFactor, finalDivFactor, threePhase } = given
+    checkOptimizer('OneCycleLR', optimizer)
     checkShare('OneCycleLR', 'pctStart', pctStart, { zero: true })
     if (annealStrategy !== 'cos' && annealStrategy !== 'linear') throw new ValueError('OneCycleLR', `${String(annealStrategy)} is no way to anneal`, "give 'cos' or 'linear'")
     if (cycleMomentum && !('momentum' in optimizer.defaults) && !('betas' in optimizer.defaults))
       throw new ValueError('OneCycleLR', 'the optimizer has no momentum to cycle', 'pass { cycleMomentum: false }')
-    if (maxLr === undefined) throw new ValueError('OneCycleLR', 'maxLr is missing', 'give the highest learning rate')
     const maxLrs = forEachGroup('OneCycleLR', 'maxLr', optimizer, maxLr)
     const initialLrs = maxLrs.map((rate) => rate / divFactor)
     const cycle: OneCycleOptions = {

@@ -1,6 +1,6 @@
 /** What schedules of learning rates share: they change `lr` of an optimizer's groups when they are made and at every step(). */
 import { StateDictError, ValueError } from '../../tensor/errors.ts'
-import type { Optimizer, ParamGroup } from '../optimizer.ts'
+import { Optimizer, type ParamGroup } from '../optimizer.ts'
 
 interface Rates {
   lr: number
@@ -18,7 +18,7 @@ export type SchedulerState = Readonly<Record<string, unknown>>
 export type FirstOr<First, Options> = First | Options
 
 export function withFirst<First, Options extends object>(name: keyof Options, first: FirstOr<First, Options>, options: Partial<Options>): Partial<Options> {
-  return isOptions(first) ? first : { [name]: first, ...options } as Partial<Options>
+  return isOptions(first) ? first : ({ [name]: first ?? undefined, ...options } as Partial<Options>)
 }
 
 function isOptions<First, Options extends object>(value: FirstOr<First, Options>): value is Options {
@@ -43,10 +43,16 @@ export function checkShare(scheduler: string, name: string, value: number, { zer
 
 /** One value for each group: a list of as many, or the same for all. */
 export function forEachGroup<T>(scheduler: string, name: string, optimizer: Scheduled, value: T | readonly T[]): readonly T[] {
+  checkOptimizer(scheduler, optimizer)
   const { length } = optimizer.paramGroups
   if (!Array.isArray(value)) return Array.from({ length }, () => value as T)
   if (value.length !== length) throw new ValueError(scheduler, `${name} has ${value.length} entries for ${length} parameter groups`, 'give one value, or one for each group')
   return value as readonly T[]
+}
+
+/** Throws unless a schedule was given an optimizer. */
+export function checkOptimizer(scheduler: string, optimizer: unknown): void {
+  if (!(optimizer instanceof Optimizer)) throw new ValueError(scheduler, 'its first argument is no optimizer', 'give the optimizer whose rate it is to change')
 }
 
 /** What all schedules share. `Options` are plain values that stay as they are. */
@@ -59,6 +65,7 @@ export abstract class LRScheduler<Options extends object = object> {
   protected lastLr: readonly number[] = []
 
   constructor(optimizer: Scheduled, options: Options) {
+    checkOptimizer(this.constructor.name, optimizer)
     this.optimizer = optimizer
     this.options = options
     for (const group of optimizer.paramGroups) group.initialLr ??= group.lr

@@ -1,6 +1,7 @@
 /** Schedules that take turns. */
 import { StateDictError, ValueError } from '../../tensor/errors.ts'
-import { isNumbers, withFirst, type FirstOr, type LRScheduler, type Scheduled, type SchedulerState } from './schedule.ts'
+import { optionsOf } from '../../tensor/options.ts'
+import { checkOptimizer, isNumbers, LRScheduler, withFirst, type FirstOr, type Scheduled, type SchedulerState } from './schedule.ts'
 
 interface SequentialOptions {
   readonly schedulers: readonly LRScheduler[]
@@ -15,7 +16,9 @@ export class SequentialLR {
   #milestones: readonly number[]
 
   constructor(optimizer: Scheduled, first: FirstOr<readonly LRScheduler[], SequentialOptions>, later: readonly number[] = []) {
-    const { schedulers = [], milestones = [] } = withFirst<readonly LRScheduler[], SequentialOptions>('schedulers', first, { milestones: later })
+    const { schedulers, milestones } = optionsOf('SequentialLR', withFirst<readonly LRScheduler[], SequentialOptions>('schedulers', first, { milestones: later }), { schedulers: [], milestones: [] })
+    checkOptimizer('SequentialLR', optimizer)
+    if (!Array.isArray(schedulers) || !schedulers.every((scheduler) => scheduler instanceof LRScheduler)) throw new ValueError('SequentialLR', 'its second argument is no list of schedules', 'give the schedules in the order in which they take turns')
     if (schedulers.length === 0 || !isNumbers(milestones) || milestones.length !== schedulers.length - 1)
       throw new ValueError('SequentialLR', `${schedulers.length} schedules were given with ${milestones.length} milestones`, 'give one milestone fewer than schedules: the steps at which the next one takes over')
     if (!milestones.every((milestone, i) => Number.isInteger(milestone) && milestone >= (milestones[i - 1] ?? 1)))

@@ -1,0 +1,19 @@
+/** Forgetting gradients before the next ones are computed. */
+import { optionsOf } from '../tensor/options.ts'
+import { noGrad } from './grad-mode.ts'
+import type { Tensor } from './tensor.ts'
+
+export interface ZeroGradOptions {
+  /** Whether `grad` becomes null (default), or is filled with zeros, in place. */
+  readonly setToNone?: boolean
+}
+
+/** Forgets the gradients of all `tensors`. Same as zero_grad of torch.nn.Module and torch.optim.Optimizer from 2.0 on. */
+export function zeroGrad(tensors: Iterable<Tensor>, given: ZeroGradOptions = {}): void {
+  const { setToNone } = optionsOf('zeroGrad', given, { setToNone: true })
+  for (const tensor of tensors) {
+    if (setToNone) tensor.grad = null
+    if (tensor.grad?.requiresGrad) tensor.grad = tensor.grad.detach()
+    noGrad(() => tensor.grad?.zero_())
+  }
+}
