@@ -7,7 +7,7 @@ import type { Windows } from '../kernels.ts'
 import { withDense } from './copy.ts'
 import type { Runtime } from './runtime.ts'
 import { constant, eachTurn, mapVectors, storeFirst, type Pointer } from './vectors.ts'
-import { f32, f32x4, i32, v128, type Arg, type Expr, type FunctionBuilder, type Local, type Statement, type WasmModule } from './wasm.ts'
+import { f32, f32x4, i32, v128, type Arg, type Expr, type FunctionBuilder, type Local, type WasmModule } from './wasm.ts'
 
 // ---- kernels
 
@@ -203,7 +203,7 @@ function emitMaxPoolBackward(module: WasmModule): void {
         }
         eachTurn(f, p.C, [first, to], 2, (vectors) => {
           sum(vectors)
-          f.do(...sums.slice(0, vectors).map((vector, k): Statement => v128.store(to, vector, 16 * k)))
+          f.do(...sums.slice(0, vectors).map((vector, k) => v128.store(to, vector, 16 * k)))
         }, (rest) => {
           sum(1)
           storeFirst(f, to, sums[0], rest)
