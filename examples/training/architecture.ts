@@ -19,13 +19,16 @@ export interface PictureKind {
   readonly classes: readonly string[]
 }
 
-export function chooseArchitecture({ model, patch, convLayers, depth, heads, dim, mlp: mlpRatio, init, dropout, dropPath }: Settings, { shape: [channels, imageSize], classes: { length: classes } }: PictureKind): Architecture {
+export function chooseArchitecture({ model, patch, convLayers, convChannels, convNorm, depth, heads, dim, mlp: mlpRatio, init, dropout, dropPath }: Settings, { shape: [channels, imageSize], classes: { length: classes } }: PictureKind): Architecture {
   if (model === 'notebook') {
     if (channels !== 3) throw new UsageError(`--model notebook takes pictures of three colours, and these have ${channels}: choose vit or cct`)
     return { name: 'Vit', options: { imageSize, patchSize: patch, numBlocks: depth, heads, dropout, classes } }
   }
   const both = { imageSize, classes, dim, depth, heads, mlpRatio, dropout, dropPath, channels }
-  if (model === 'cct') return { name: 'CompactTransformer', options: { ...both, convLayers, attentionDropout: dropout } }
+  if (model === 'cct') {
+    const between = convChannels === undefined ? {} : { convChannels: convChannels.split(',').map(Number) }
+    return { name: 'CompactTransformer', options: { ...both, convLayers, ...between, convNorm, attentionDropout: dropout } }
+  }
   return { name: 'VisionTransformer', options: { ...both, patchSize: patch, weightInit: init === 'torch' ? 'skip' : 'timm' } }
 }
 

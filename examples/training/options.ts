@@ -29,6 +29,11 @@ export function choice<const T extends string>(choices: readonly T[], about: Abo
   return { ...about, value: choices.join('|'), read: (written) => choices.find((one) => one === written) ?? refuse(`${written}: give ${listed(choices)}`) }
 }
 
+/** Whole numbers of at least 1 with commas between them. */
+export function sizes(about: About): Option<string> {
+  return { ...about, value: 'N,N,...', read: (written) => require(/^[1-9]\d*(,[1-9]\d*)*$/.test(written), written, 'give whole numbers of at least 1 with commas between them, such as 32,64') }
+}
+
 /** A number from `least` to `most`; 'N' for whole ones, 'X' for any. */
 export function number(value: 'N' | 'X', { least = 0, most = Infinity, ...about }: About & { readonly least?: number; readonly most?: number }): Option<number> {
   const range = most === Infinity ? `of at least ${least}` : `from ${least} to ${most}`

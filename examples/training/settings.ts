@@ -1,7 +1,7 @@
 /** The settings of a training run: from flags, from a config file, and from what suits the data. */
 import { readFileSync } from 'node:fs'
 import { UsageError } from './mistakes.ts'
-import { choice, describe, flagOf, number, readConfig, readFlags, text, toggle, type Given } from './options.ts'
+import { choice, describe, flagOf, number, readConfig, readFlags, sizes, text, toggle, type Given } from './options.ts'
 
 const pictures = 'pictures'
 const model = 'model'
@@ -23,6 +23,8 @@ const options = {
   model: choice(['vit', 'cct', 'notebook'], { group: model, help: "the paper's Vision Transformer, the compact convolutional one, or the notebook's", otherwise: 'vit' }),
   patch: number('N', { group: model, least: 1, help: 'height and width of a patch (vit, notebook)', otherwise: '4; 8 for synthetic' }),
   convLayers: number('N', { group: model, least: 1, most: 4, help: 'convolutions before the transformer, each halves height and width (cct)', otherwise: '2' }),
+  convChannels: sizes({ group: model, help: 'channels after each convolution but the last, which gives the dim (cct)', otherwise: '64 each' }),
+  convNorm: toggle({ group: model, help: 'normalise the channels of each convolution over the batch (cct)' }),
   depth: number('N', { group: model, least: 1, help: 'number of blocks', otherwise: '6; 2 for synthetic' }),
   heads: number('N', { group: model, least: 1, help: 'number of attention heads', otherwise: '4' }),
   dim: number('N', { group: model, least: 1, help: 'numbers in a token (vit, cct)', otherwise: '128; 64 for synthetic' }),
@@ -55,7 +57,7 @@ const options = {
 export type GivenSettings = Given<typeof options>
 
 type Required = { readonly [K in keyof typeof options]-?: NonNullable<GivenSettings[K]> }
-type Open = 'trainSize' | 'testSize' | 'out' | 'config'
+type Open = 'trainSize' | 'testSize' | 'convChannels' | 'out' | 'config'
 
 /** All settings of a run; the open ones may be left out. */
 export type Settings = Omit<Required, Open> & { readonly [K in Open]: Required[K] | undefined }
@@ -134,6 +136,8 @@ export function complete(given: GivenSettings): Settings {
     model,
     patch: given.patch ?? (isSmall ? 8 : 4),
     convLayers: given.convLayers ?? 2,
+    convChannels: given.convChannels,
+    convNorm: given.convNorm ?? false,
     depth: given.depth ?? (isSmall ? 2 : 6),
     heads: given.heads ?? 4,
     dim: given.dim ?? (isSmall ? 64 : 128),
@@ -169,7 +173,7 @@ const CONDITIONS: readonly { readonly names: readonly (keyof Settings)[]; readon
   { names: ['folder'], where: '--data cifar10, cifar100, mnist or fashion-mnist', holds: ({ data }) => data !== 'synthetic' && !isFolder(data) },
   { names: ['patch'], where: '--model vit or notebook', holds: ({ model }) => model !== 'cct' },
   { names: ['init'], where: '--model vit', holds: ({ model }) => model === 'vit' },
-  { names: ['convLayers'], where: '--model cct', holds: ({ model }) => model === 'cct' },
+  { names: ['convLayers', 'convChannels', 'convNorm'], where: '--model cct', holds: ({ model }) => model === 'cct' },
   { names: ['dim', 'mlp', 'dropPath'], where: '--model vit or cct', holds: ({ model }) => model !== 'notebook' },
   { names: ['momentum'], where: '--optimizer sgd', holds: ({ optimizer }) => optimizer === 'sgd' },
   { names: ['resume', 'overwrite'], where: '--out FOLDER', holds: ({ out }) => out !== undefined },

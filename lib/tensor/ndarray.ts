@@ -72,6 +72,12 @@ export class NDArray {
     return true
   }
 
+  /** Dimensions in the order in which the numbers lie densely, the outermost first; null where they lie apart. */
+  denseOrder(): readonly number[] | null {
+    const order = this.shape.map((_, d) => d).sort((a, b) => this.strides[b] - this.strides[a])
+    return this.permute(order).isContiguous ? order : null
+  }
+
   /** This array if it is dense in row-major order, else a copy that is. */
   contiguous(): NDArray {
     return this.isContiguous ? this : this.copy()

@@ -44,25 +44,37 @@ export function windowsOver(operation: string, shape: Shape, options: WindowOpti
   return { kernel, stride, padding, dilation, output: [count(0), count(1)] }
 }
 
-/** (N, C, H, W) -> (N, Hout, Wout, C, kh, kw): every window's numbers; places outside the picture read `fill`. */
+// Kernels have channels last, and what they make stays so in memory: it is seen as (N, C, H, W), but a pixel's channels lie together.
+const channelsLast = (x: NDArray) => x.permute([0, 2, 3, 1])
+const channelsFirst = (x: NDArray) => x.permute([0, 3, 1, 2])
+
+/** (N, C, H, W) -> (N, Hout, Wout, kh, kw, C): every window's numbers; places outside the picture read `fill`. */
 export function unfold(x: NDArray, windows: Windows, fill = 0): NDArray {
   const [N, C] = x.shape
-  const out = NDArray.empty([N, ...windows.output, C, ...windows.kernel])
-  kernels().unfold(out, x, windows, fill)
+  const out = NDArray.empty([N, ...windows.output, ...windows.kernel, C])
+  kernels().unfold(out, channelsLast(x), windows, fill)
   return out
 }
 
-/** The adjoint of unfold: sums windows (N, Hout, Wout, C, kh, kw) into a picture of `shape`. */
-export function fold(x: NDArray, shape: Shape, windows: Windows): NDArray {
-  const out = NDArray.empty(shape)
+/** The adjoint of unfold: sums windows (N, Hout, Wout, kh, kw, C) into a picture of `shape`. */
+export function fold(x: NDArray, [N, C, H, W]: Shape, windows: Windows): NDArray {
+  const out = NDArray.empty([N, H, W, C])
   kernels().fold(out, x, windows)
-  return out
+  return channelsFirst(out)
 }
 
-/** The place of the first largest number of each window among its channel's H · W pixels: x (N, C, H, W) -> (N, C, Hout, Wout). */
-export function maxPlaces(x: NDArray, windows: Windows): NDArray {
+/** The first largest number of each window, and its place among its channel's H · W pixels: x (N, C, H, W) -> two of (N, C, Hout, Wout). */
+export function maxPool(x: NDArray, windows: Windows): [largest: NDArray, places: NDArray] {
   const [N, C] = x.shape
-  const out = NDArray.empty([N, C, ...windows.output], 'int64')
-  kernels().maxPlaces(out, x, windows)
-  return out
+  const out = NDArray.empty([N, ...windows.output, C])
+  const places = NDArray.empty(out.shape, 'int64')
+  kernels().maxPool(out, places, channelsLast(x), windows)
+  return [channelsFirst(out), channelsFirst(places)]
+}
+
+/** Numbers (N, C, Hout, Wout) summed at the places that maxPool found, into a picture of `shape`. */
+export function maxPoolBackward(grad: NDArray, places: NDArray, [N, C, H, W]: Shape, windows: Windows): NDArray {
+  const out = NDArray.empty([N, H, W, C])
+  kernels().maxPoolBackward(out, channelsLast(grad), channelsLast(places), windows)
+  return channelsFirst(out)
 }

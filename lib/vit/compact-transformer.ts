@@ -24,6 +24,10 @@ export interface CompactTransformerOptions {
   readonly mlpRatio?: number
   /** Number of convolutions, each followed by a max pooling that halves height and width. */
   readonly convLayers?: number
+  /** Channels after each convolution but the last, which gives `dim`. Default: 64 each. */
+  readonly convChannels?: readonly number[]
+  /** Whether each convolution's channels are normalised over the batch (Ioffe, Szegedy 2015), after the pooling. */
+  readonly convNorm?: boolean
   /** Height and width of the convolutions' kernels; their padding keeps the size. */
   readonly kernelSize?: number
   /** What tells tokens their place: learned numbers, waves (Vaswani et al. 2017), or nothing. */
@@ -37,20 +41,22 @@ export interface CompactTransformerOptions {
 
 const defaults = {
   imageSize: required, classes: required, dim: required, depth: required, heads: required,
-  mlpRatio: 2, convLayers: 1, kernelSize: 3, positions: 'learnable', dropout: 0, attentionDropout: 0.1, dropPath: 0.1, channels: 3,
+  mlpRatio: 2, convLayers: 1, convChannels: undefined, convNorm: false, kernelSize: 3, positions: 'learnable', dropout: 0, attentionDropout: 0.1, dropPath: 0.1, channels: 3,
 } as const
 
-/** Channels between the convolutions. */
-const CONV_CHANNELS = 64
-
-/** Convolution, ReLU and max pooling, as often as asked. (B, C, H, W) -> (B, N, dim) */
+/**
+ * Convolution, max pooling, where wanted batch norm, and ReLU, as often as asked. (B, C, H, W) -> (B, N, dim). The
+ * authors have ReLU before the pooling, which gives the same numbers and gradients from four times as many.
+ */
 class Tokenizer extends nn.Module {
   readonly conv_layers: nn.Sequential
 
-  constructor(channels: readonly number[], kernelSize: number) {
+  constructor(channels: readonly number[], kernelSize: number, norm: boolean) {
     super()
     const padding = Math.floor(kernelSize / 2)
-    const layers = channels.slice(1).map((out, i) => new nn.Sequential(new nn.Conv2d(channels[i], out, kernelSize, { padding, bias: false }), new nn.ReLU(), new nn.MaxPool2d(3, { stride: 2, padding: 1 })))
+    const layers = channels.slice(1).map((out, i) => new nn.Sequential(
+      new nn.Conv2d(channels[i], out, kernelSize, { padding, bias: false }), new nn.MaxPool2d(3, { stride: 2, padding: 1 }), ...(norm ? [new nn.BatchNorm2d(out)] : []), new nn.ReLU(),
+    ))
     this.conv_layers = new nn.Sequential(...layers)
     this.apply((module) => void (module instanceof nn.Conv2d && nn.init.kaimingNormal_(module.weight)))
   }
@@ -154,10 +160,13 @@ export class CompactTransformer extends nn.Module {
 
   constructor(given: CompactTransformerOptions) {
     super()
-    const { imageSize, classes, dim, depth, heads, mlpRatio, convLayers, kernelSize, positions, dropout, attentionDropout, dropPath, channels } = optionsOf('CompactTransformer', given, defaults)
+    const { imageSize, classes, dim, depth, heads, mlpRatio, convLayers, convNorm, kernelSize, positions, dropout, attentionDropout, dropPath, channels } = optionsOf('CompactTransformer', given, defaults)
+    const { convChannels = new Array<number>(convLayers - 1).fill(64) } = given
     if (dim % heads !== 0) throw new ValueError('CompactTransformer', `${heads} heads do not divide a dim of ${dim}`, 'choose a number of heads that divides dim')
     if (kernelSize % 2 !== 1) throw new ValueError('CompactTransformer', `kernels of ${kernelSize} have no middle`, 'choose an odd kernel size')
-    this.tokenizer = new Tokenizer([channels, ...Array.from({ length: convLayers - 1 }, () => CONV_CHANNELS), dim], kernelSize)
+    if (convChannels.length !== convLayers - 1)
+      throw new ValueError('CompactTransformer', `${convChannels.length} numbers of channels between ${convLayers} convolutions were given`, `give ${convLayers - 1}, as the last convolution gives dim`)
+    this.tokenizer = new Tokenizer([channels, ...convChannels, dim], kernelSize, convNorm)
     let side = imageSize
     for (let i = 0; i < convLayers; i++) side = Math.ceil(side / 2)
     this.classifier = new Classifier({ tokens: side * side, dim, depth, classes, positions, block: { heads, hidden: Math.trunc(dim * mlpRatio), dropout, attentionDropout, dropPath } })

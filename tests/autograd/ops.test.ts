@@ -12,7 +12,7 @@ import { addmm } from '../../lib/autograd/ops/matmul.ts'
 import { std } from '../../lib/autograd/ops/reduce.ts'
 import { logSoftmaxBackward, softmaxBackward } from '../../lib/autograd/ops/softmax.ts'
 import { slicePlaced } from '../../lib/autograd/ops/views.ts'
-import { fold, unfold } from '../../lib/autograd/ops/windows.ts'
+import { fold, maxPoolBackward, unfold } from '../../lib/autograd/ops/windows.ts'
 
 type Example = readonly [fn: (...inputs: Tensor[]) => Tensor | Tensor[], ...inputs: Tensor[]]
 
@@ -173,7 +173,12 @@ const examples: Readonly<Record<string, readonly Example[]>> = {
 
   native_dropout: [[(x) => curved(dropout([x], { p: 0.4, generator: new Generator(1) })), normal(3, 4)]],
   im2col: [[(x) => curved(unfold([x], { windows, fill: 0 })), normal(1, 2, 3, 4)], [(x) => curved(unfold([x], { windows: overlapping, fill: 3 })), normal(1, 1, 3, 4)]],
-  col2im: [[(x) => curved(fold([x], { windows, shape: [1, 2, 3, 4] })), normal(1, 4, 2, 2, 2, 2)], [(x) => curved(fold([x], { windows: overlapping, shape: [1, 1, 3, 4] })), normal(1, 1, 2, 1, 3, 2)]],
+  col2im: [[(x) => curved(fold([x], { windows, shape: [1, 2, 3, 4] })), normal(1, 4, 2, 2, 2, 2)], [(x) => curved(fold([x], { windows: overlapping, shape: [1, 1, 3, 4] })), normal(1, 1, 2, 3, 2, 1)]],
+  max_pool2d_with_indices: [
+    [(x) => curved(nn.functional.maxPool2d(x, 3, { stride: 2, padding: 1 })), distinct(2, 2, 3, 4)],
+    [(x) => curved(nn.functional.maxPool2d(x, [1, 2], { stride: 1, dilation: [1, 2] })), distinct(1, 1, 2, 4)],
+  ],
+  max_pool2d_with_indices_backward: [[(grad) => curved(maxPoolBackward([grad, tensor([[[[2, 2], [6, 7]]]], { dtype: 'int64' })], { windows: { ...windows, kernel: [2, 3], stride: [2, 1], output: [2, 2] }, shape: [1, 1, 3, 4] })), normal(1, 1, 2, 2)]],
   attention: [
     [(q, k, v) => attention([q, k, v], { scale: 0.7, dropping: null }), normal(1, 2, 3, 2), normal(1, 2, 4, 2), normal(1, 2, 4, 3)],
     [(q, k, v) => attention([q, k, v], { scale: 0.7, dropping: { p: 0.4, generator: new Generator(1) } })[0], normal(2, 1, 2, 3), normal(2, 1, 2, 3), normal(2, 1, 2, 3)],

@@ -45,6 +45,7 @@ test('flags that are unknown, malformed or out of range are usage errors that sa
   assert.throws(() => parse('--epochs', 'none'), refusal(/--epochs none: give a whole number of at least 1/))
   assert.throws(() => parse('--epochs', '1.5'), refusal(/--epochs 1\.5/))
   assert.throws(() => parse('--dropout', '1.5'), refusal(/--dropout 1\.5: give a number from 0 to 1/))
+  assert.throws(() => parse('--conv-channels', '32,0'), refusal(/--conv-channels 32,0: give whole numbers of at least 1 with commas between them/))
   assert.throws(() => parse('--optimizer', 'adam'), refusal(/--optimizer adam: give adamw or sgd/))
   assert.throws(() => parse('stray'), refusal(/stray/))
 })
@@ -54,6 +55,8 @@ test('settings that mean nothing beside others are refused, and so are those tha
     [['--momentum', '0.9'], /--momentum means something only with --optimizer sgd/],
     [['--model', 'cct', '--patch', '4'], /--patch means something only with --model vit or notebook/],
     [['--conv-layers', '2'], /only with --model cct/],
+    [['--conv-channels', '32'], /only with --model cct/],
+    [['--conv-norm'], /only with --model cct/],
     [['--folder', 'x'], /only with --data cifar10/],
     [['--image-size', '64'], /only with a folder/],
     [['--resume'], /--resume means something only with --out/],
@@ -67,7 +70,7 @@ test('settings that mean nothing beside others are refused, and so are those tha
 })
 
 test('the settings of a run come back from its config, without what means nothing in it', () => {
-  for (const argv of [[], ['--model', 'cct', '--data', 'cifar10'], ['--model', 'notebook'], ['--data', 'some/folder', '--ema', '0.9']]) {
+  for (const argv of [[], ['--model', 'cct', '--data', 'cifar10'], ['--model', 'cct', '--conv-layers', '3', '--conv-channels', '32,64', '--conv-norm'], ['--model', 'notebook'], ['--data', 'some/folder', '--ema', '0.9']]) {
     const settings = complete(parse(...argv))
     const config = settingsToConfig({ ...settings, out: 'runs/x' })
     assert.not.ok('out' in config)

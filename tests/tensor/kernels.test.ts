@@ -132,15 +132,15 @@ test('matrix products of any layout, batched, with and without bias, also of not
 
 test('windows read the picture where they lie on it and the filling elsewhere; fold is the adjoint of unfold', () => {
   repeatedly(60, (draw) => {
-    const [N, C, H, W] = [1 + draw(2), 1 + draw(2), 3 + draw(4), 3 + draw(4)]
+    const [N, H, W, C] = [1 + draw(2), 3 + draw(4), 3 + draw(4), 1 + draw(2)]
     const windows = windowsOver('test', [N, C, H, W], { kernel: [1 + draw(3), 1 + draw(2)], stride: [1 + draw(3), 1 + draw(2)], padding: [draw(2), draw(2)], dilation: [1, 1 + draw(2)] })
-    const x = scattered([N, C, H, W], draw)
-    const out = NDArray.empty([N, ...windows.output, C, ...windows.kernel])
+    const x = scattered([N, H, W, C], draw)
+    const out = NDArray.empty([N, ...windows.output, ...windows.kernel, C])
     reference.unfold(out, x, windows, 9)
-    for (const [n, i, j, c, ky, kx] of indices(out.shape)) {
+    for (const [n, i, j, ky, kx, c] of indices(out.shape)) {
       const [row, column] = [i * windows.stride[0] - windows.padding[0] + ky * windows.dilation[0], j * windows.stride[1] - windows.padding[1] + kx * windows.dilation[1]]
       const inside = row >= 0 && row < H && column >= 0 && column < W
-      assert.is(read(out, [n, i, j, c, ky, kx]), inside ? read(x, [n, c, row, column]) : 9)
+      assert.is(read(out, [n, i, j, ky, kx, c]), inside ? read(x, [n, row, column, c]) : 9)
     }
     // ⟨unfold(x), y⟩ = ⟨x, fold(y)⟩
     const y = scattered(out.shape, draw)

@@ -44,10 +44,11 @@ class Block(nn.Module):
 
 
 class Tokenizer(nn.Module):
-    def __init__(self, channels, kernel):
+    def __init__(self, channels, kernel, norm):
         super().__init__()
         self.conv_layers = nn.Sequential(*[
-            nn.Sequential(nn.Conv2d(a, b, kernel, padding=kernel // 2, bias=False), nn.ReLU(), nn.MaxPool2d(3, 2, 1))
+            nn.Sequential(nn.Conv2d(a, b, kernel, padding=kernel // 2, bias=False), *(
+                [nn.MaxPool2d(3, 2, 1), nn.BatchNorm2d(b), nn.ReLU()] if norm else [nn.ReLU(), nn.MaxPool2d(3, 2, 1)]))
             for a, b in zip(channels, channels[1:])])
         for layer in self.conv_layers:
             nn.init.kaiming_normal_(layer[0].weight)
@@ -91,9 +92,9 @@ class Classifier(nn.Module):
 
 
 class CompactTransformer(nn.Module):
-    def __init__(self, image_size, classes, dim, depth, heads, mlp_ratio, conv_layers, kernel, positions, channels):
+    def __init__(self, image_size, classes, dim, depth, heads, mlp_ratio, conv_layers, kernel, positions, channels, conv_channels=None, conv_norm=False):
         super().__init__()
-        self.tokenizer = Tokenizer([channels] + [64] * (conv_layers - 1) + [dim], kernel)
+        self.tokenizer = Tokenizer([channels] + (conv_channels or [64] * (conv_layers - 1)) + [dim], kernel, conv_norm)
         tokens = self.tokenizer(torch.zeros(1, channels, image_size, image_size)).shape[1]
         self.classifier = Classifier(tokens, dim, depth, heads, int(dim * mlp_ratio), classes, positions)
 
@@ -105,6 +106,7 @@ CASES = {
     'learned positions, two convolutions': dict(image_size=12, classes=3, dim=16, depth=2, heads=2, mlp_ratio=2, conv_layers=2, kernel=3, positions='learnable', channels=3),
     'waves, one convolution of 5 x 5': dict(image_size=7, classes=4, dim=12, depth=1, heads=3, mlp_ratio=1.5, conv_layers=1, kernel=5, positions='sine', channels=1),
     'no positions': dict(image_size=8, classes=2, dim=8, depth=1, heads=1, mlp_ratio=1, conv_layers=1, kernel=3, positions='none', channels=3),
+    'three convolutions with batch norm': dict(image_size=16, classes=3, dim=12, depth=1, heads=2, mlp_ratio=2, conv_layers=3, kernel=3, positions='learnable', channels=3, conv_channels=[5, 10], conv_norm=True),
 }
 
 

@@ -16,6 +16,8 @@ interface Case {
     readonly kernel: number
     readonly positions: 'learnable' | 'sine' | 'none'
     readonly channels: number
+    readonly conv_channels?: readonly number[]
+    readonly conv_norm?: boolean
   }
   readonly parameters: Readonly<Record<string, number>>
   readonly logits: readonly number[]
@@ -26,8 +28,8 @@ interface Case {
 
 const cases: Readonly<Record<string, Case>> = JSON.parse(readFileSync(new URL('compact-transformer.golden.json', import.meta.url), 'utf8'))
 
-function build({ image_size, mlp_ratio, conv_layers, kernel, ...rest }: Case['options'], { dropPath = 0 } = {}) {
-  return new vit.CompactTransformer({ ...rest, imageSize: image_size, mlpRatio: mlp_ratio, convLayers: conv_layers, kernelSize: kernel, attentionDropout: 0, dropPath })
+function build({ image_size, mlp_ratio, conv_layers, conv_channels, conv_norm, kernel, ...rest }: Case['options'], { dropPath = 0 } = {}) {
+  return new vit.CompactTransformer({ ...rest, imageSize: image_size, mlpRatio: mlp_ratio, convLayers: conv_layers, convChannels: conv_channels, convNorm: conv_norm, kernelSize: kernel, attentionDropout: 0, dropPath })
 }
 
 /** The sum of all numbers, each with a weight of its own. */
@@ -83,10 +85,11 @@ test('stochastic depth leaves out the last block most often, and none in evaluat
   assert.equal(model(images).data, model(images).data)
 })
 
-test('pictures of another size, and heads that do not divide, are refused', () => {
+test('pictures of another size, heads that do not divide, and channels that do not fit the convolutions are refused', () => {
   const model = build(options)
   assert.throws(() => model(randn([1, 3, 16, 16])), (error: unknown) => error instanceof ShapeError && /16 tokens, the model was built for 9/.test(error.message))
   assert.throws(() => build({ ...options, heads: 3 }), (error: unknown) => error instanceof ValueError && /3 heads do not divide a dim of 16/.test(error.message))
+  assert.throws(() => build({ ...options, conv_channels: [8, 16] }), (error: unknown) => error instanceof ValueError && /2 numbers of channels between 2 convolutions/.test(error.message))
 })
 
 test.run()

@@ -2,8 +2,9 @@
 import type { Windows } from '../../tensor/kernels/kernels.ts'
 import type { NDArray } from '../../tensor/ndarray.ts'
 import type { Shape } from '../../tensor/shape.ts'
-import { fold as foldArray, unfold as unfoldArray } from '../../tensor/windows.ts'
+import { fold as foldArray, maxPool as maxPoolArray, maxPoolBackward as maxPoolBackwardArray, unfold as unfoldArray } from '../../tensor/windows.ts'
 import { defineOp, type Gradients } from '../op.ts'
+import { gather } from './indexing.ts'
 
 interface Unfolding {
   readonly windows: Windows
@@ -11,14 +12,39 @@ interface Unfolding {
   readonly fill: number
 }
 
-/** (N, C, H, W) -> (N, Hout, Wout, C, kh, kw) */
+/** (N, C, H, W) -> (N, Hout, Wout, kh, kw, C) */
 export const unfold = defineOp('im2col', {
   forward: (_, [x]: [x: NDArray], { windows, fill }: Unfolding) => unfoldArray(x, windows, fill),
   backward: ({ shapes: [shape] }, grad, { windows }): Gradients => [fold([grad], { windows, shape })],
 })
 
-/** The adjoint: windows summed into a picture of `shape`. */
+interface Folding {
+  readonly windows: Windows
+  /** Of the picture. */
+  readonly shape: Shape
+}
+
+/** The adjoint: windows summed into a picture. */
 export const fold = defineOp('col2im', {
-  forward: (_, [x]: [x: NDArray], { windows, shape }: { readonly windows: Windows; readonly shape: Shape }) => foldArray(x, shape, windows),
+  forward: (_, [x]: [x: NDArray], { windows, shape }: Folding) => foldArray(x, shape, windows),
   backward: (_, grad, { windows }): Gradients => [unfold([grad], { windows, fill: 0 })],
+})
+
+/** The largest number of each window; the first of equal ones takes the gradient. (N, C, H, W) -> (N, C, Hout, Wout) */
+export const maxPool = defineOp('max_pool2d_with_indices', {
+  forward(ctx, [x]: [x: NDArray], windows: Windows) {
+    const [largest, places] = maxPoolArray(x, windows)
+    ctx.save(places)
+    return largest
+  },
+  backward: ({ saved: [places], shapes: [shape] }, grad, windows): Gradients => [maxPoolBackward([grad, places], { windows, shape })],
+})
+
+/** Numbers summed into a picture at the places that they were taken from: linear, so its own gradient reads there. */
+export const maxPoolBackward = defineOp('max_pool2d_with_indices_backward', {
+  forward(ctx, [grad, places]: [grad: NDArray, places: NDArray], { windows, shape }: Folding) {
+    ctx.save(places)
+    return maxPoolBackwardArray(grad, places, shape, windows)
+  },
+  backward: ({ saved: [places] }, second): Gradients => [gather([second.flatten(2), places.flatten(2)], 2).reshape(places.shape), null],
 })

@@ -28,8 +28,10 @@ export function conv2d(x: Tensor, weight: Tensor, bias: Tensor | null = null, gi
   checkConv(x, weight, bias, groups)
   const [outChannels, , ...kernel] = weight.shape
   const windows = windowsOver('conv2d', x.shape, { kernel, stride, padding, dilation })
-  const patches = isTiling(windows, x) ? tiles(x, windows) : unfold([x], { windows, fill: 0 })
-  const y = groups === 1 ? wholeProduct(patches, weight, bias) : groupedProduct(patches, weight, bias, groups)
+  const tiling = isTiling(windows, x)
+  const patches = tiling ? tiles(x, windows) : unfold([x], { windows, fill: 0 })
+  const y = groups > 1 ? groupedProduct(tiling ? patches : patches.permute([0, 1, 2, 5, 3, 4]), weight, bias, groups)
+    : wholeProduct(patches, tiling ? weight : weight.permute([0, 2, 3, 1]), bias)
   return named('ConvolutionBackward0', y.reshape([x.shape[0], ...windows.output, outChannels]).permute([0, 3, 1, 2]))
 }
 
@@ -55,7 +57,7 @@ function tiles(x: Tensor, { kernel, output }: Windows): Tensor {
   return x.reshape([x.shape[0], x.shape[1], output[0], kernel[0], output[1], kernel[1]]).permute([0, 2, 4, 1, 3, 5])
 }
 
-/** Every window as a row, times the weight: one matrix product. */
+/** Every window as a row, times the weight, whose numbers are in the same order: one matrix product. */
 function wholeProduct(patches: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
   const rows = patches.reshape([numelOf(patches.shape.slice(0, 3)), numelOf(patches.shape.slice(3))])
   const columns = weight.reshape([weight.shape[0], rows.shape[1]])

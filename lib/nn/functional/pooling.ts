@@ -1,15 +1,14 @@
 /** Pooling over windows of pictures. */
 import { checkTensors, constant, named } from '../../autograd/op.ts'
-import { gather } from '../../autograd/ops/indexing.ts'
 import { cat } from '../../autograd/ops/joining.ts'
-import { unfold } from '../../autograd/ops/windows.ts'
+import { maxPool, unfold } from '../../autograd/ops/windows.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
 import type { Windows } from '../../tensor/kernels/kernels.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
 import { optionsOf } from '../../tensor/options.ts'
 import { showShape, type Shape } from '../../tensor/shape.ts'
-import { maxPlaces, pair, windowsOver, type Pair } from '../../tensor/windows.ts'
+import { pair, windowsOver, type Pair } from '../../tensor/windows.ts'
 
 export interface PoolOptions {
   /** Default: the kernel size, so that windows lie side by side. */
@@ -41,8 +40,7 @@ export function maxPool2d(x: Tensor, kernelSize: Pair, given: PoolOptions & { re
   return batched('maxPool2d', x, (pictures) => {
     const windows = windowsOver('maxPool2d', pictures.shape, { kernel: kernelSize, stride, padding, dilation, ceilMode })
     checkInside(pictures.shape, windows)
-    const places = constant(maxPlaces(pictures.array, windows))
-    return named('MaxPool2DWithIndicesBackward0', gather([pictures.flatten(2), places.flatten(2)], 2).reshape(places.shape))
+    return named('MaxPool2DWithIndicesBackward0', maxPool([pictures], windows))
   })
 }
 
@@ -71,7 +69,7 @@ export function avgPool2d(x: Tensor, kernelSize: Pair, given: AvgPoolOptions = {
   if (divisorOverride === 0) throw new ValueError('avgPool2d', 'a divisorOverride of 0 was given', 'leave it out to divide by the number of places')
   return batched('avgPool2d', x, (pictures) => {
     const windows = windowsOver('avgPool2d', pictures.shape, { kernel: kernelSize, stride, padding, ceilMode })
-    const sums = unfold([pictures], { windows, fill: 0 }).sum([-2, -1]).permute([0, 3, 1, 2])
+    const sums = unfold([pictures], { windows, fill: 0 }).sum([3, 4]).permute([0, 3, 1, 2])
     return named('AvgPool2DBackward0', sums.div(divisorOverride ?? placesOf(windows, pictures.shape, countIncludePad)))
   })
 }

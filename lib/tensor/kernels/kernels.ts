@@ -16,7 +16,7 @@ export type BinaryOp =
 
 export type ReduceOp = 'sum' | 'prod' | 'max' | 'min'
 
-/** The windows that a convolution or pooling lays over (N, C, H, W). */
+/** The windows that a convolution or pooling lays over the height and width of pictures. */
 export interface Windows {
   readonly kernel: readonly [number, number]
   readonly stride: readonly [number, number]
@@ -127,12 +127,17 @@ export interface Kernels {
   /** Gradients of q, k and v, laid out like `out`, from those of out and, where given, of the weights. */
   attentionBackward(dq: NDArray, dk: NDArray, dv: NDArray, grad: NDArray, gradWeights: NDArray | null, weights: NDArray, q: NDArray, k: NDArray, v: NDArray, dropout: NDArray | null, scale: number): void
 
-  /** x (N, C, H, W) -> out (N, Hout, Wout, C, kh, kw); places outside the picture read `fill`. */
+  /** Pictures have their channels last. x (N, H, W, C) -> out (N, Hout, Wout, kh, kw, C); places outside the picture read `fill`. */
   unfold(out: NDArray, x: NDArray, windows: Windows, fill: number): void
-  /** The adjoint of unfold: x (N, Hout, Wout, C, kh, kw) summed into out (N, C, H, W). */
+  /** The adjoint of unfold: x (N, Hout, Wout, kh, kw, C) summed into out (N, H, W, C). */
   fold(out: NDArray, x: NDArray, windows: Windows): void
-  /** The place of the first largest (or first NaN) of each window among its channel's H · W pixels: x (N, C, H, W) -> out (N, C, Hout, Wout). A window must have a place inside. */
-  maxPlaces(out: NDArray, x: NDArray, windows: Windows): void
+  /**
+   * The first largest number (or first NaN) of each window, and its place among the H · W pixels: x (N, H, W, C) -> out and places
+   * (N, Hout, Wout, C). A window must have a place inside.
+   */
+  maxPool(out: NDArray, places: NDArray, x: NDArray, windows: Windows): void
+  /** grad (N, Hout, Wout, C) summed into out (N, H, W, C) at the places that maxPool found. */
+  maxPoolBackward(out: NDArray, grad: NDArray, places: NDArray, windows: Windows): void
 
   /** out[i, ...] = x[index[i], ...] */
   take(out: NDArray, x: NDArray, index: NDArray): void

@@ -15,7 +15,7 @@ export function agreesWithReference(kernels: Kernels): keyof Kernels | null {
   const [x, y, row, square] = [random(71, 47), random(71, 47), random(47), random(47, 51)]
   const heads = () => random(2, 33, 3, 20).transpose(1, 2)
   const [q, k, v] = [heads(), heads(), heads()]
-  const picture = random(2, 3, 9, 11)
+  const [picture, unfolded] = [random(2, 9, 11, 5), random(2, 5, 10, 3, 2, 5)]
   const windows = { kernel: [3, 2], stride: [2, 1], padding: [1, 0], dilation: [1, 1], output: [5, 10] } as const
   const index = NDArray.from(Float32Array.of(3, 0, 66, 3), [4], 'int64')
 
@@ -38,7 +38,9 @@ export function agreesWithReference(kernels: Kernels): keyof Kernels | null {
       const [out, weights] = outputs([[2, 3, 33, 20], [2, 3, 33, 33]], (o, w) => reference.attention(o, w, q, k, v, null, 0.2))
       return outputs([[2, 3, 33, 20], [2, 3, 33, 20], [2, 3, 33, 20]], (dq, dk, dv) => engine.attentionBackward(dq, dk, dv, out, null, weights, q, k, v, null, 0.2))
     }],
-    ['unfold', (engine) => outputs([[2, 5, 10, 3, 3, 2]], (out) => engine.unfold(out, picture, windows, 0))],
+    ['unfold', (engine) => outputs([[2, 5, 10, 3, 2, 5]], (out) => engine.unfold(out, picture, windows, 0))],
+    ['fold', (engine) => outputs([[2, 9, 11, 5]], (out) => engine.fold(out, unfolded, windows))],
+    ['maxPool', (engine) => outputs([[2, 5, 10, 5], [2, 5, 10, 5]], (out, places) => engine.maxPool(out, places, picture, windows))],
     ['take', (engine) => outputs([[4, 47]], (out) => engine.take(out, x, index))],
     ['sgd', (engine) => {
       const [param, momentum] = [x.copy(), y.copy()]

@@ -11,14 +11,14 @@ import { argReduce, cumsum, reduce } from './reduce.ts'
 import { rmsprop } from './rmsprop.ts'
 import { sgd } from './sgd.ts'
 import { logSoftmax, logSoftmaxBackward, softmax, softmaxBackward } from './softmax.ts'
-import { fold, maxPlaces, unfold } from './windows.ts'
+import { fold, maxPool, maxPoolBackward, unfold } from './windows.ts'
 
 export const reference: Kernels = {
   fill, copy, unary, binary, where,
   reduce, argReduce, cumsum,
   softmax, logSoftmax, softmaxBackward, logSoftmaxBackward,
   matmul, layerNorm, layerNormBackward, attention, attentionBackward,
-  unfold, fold, maxPlaces,
+  unfold, fold, maxPool, maxPoolBackward,
   take, putAdd, gather, scatterAdd,
   sgd, adam, rmsprop, lerp,
 }

@@ -58,7 +58,7 @@ export function createSimdEngine(heap: Heap, target: Target, threads: number): S
     matmul: on(small.matmul),
     layerNorm: on(small.layerNorm), layerNormBackward: on(small.layerNormBackward),
     attention: on(small.attention), attentionBackward: on(small.attentionBackward),
-    unfold: on(windows.unfold), fold: on(windows.fold), maxPlaces: on(windows.maxPlaces),
+    unfold: on(windows.unfold), fold: on(windows.fold), maxPool: on(windows.maxPool), maxPoolBackward: on(windows.maxPoolBackward),
     take: on(indexing.take), putAdd: on(indexing.putAdd), gather: on(indexing.gather), scatterAdd: on(indexing.scatterAdd),
     sgd: on(optimizer.sgd), adam: on(optimizer.adam), rmsprop: on(optimizer.rmsprop), lerp: on(optimizer.lerp),
   }
