@@ -108,12 +108,12 @@ class Run {
   /** The steps of the present epoch that are left. Returns pictures per second, or undefined when it was interrupted. */
   async #trainEpoch(): Promise<number | undefined> {
     const training = this.#training
-    const { position: { epoch, batch, seen: before }, settings, stepsPerEpoch } = training
+    const { position: { epoch, seen: before }, settings, stepsPerEpoch } = training
     const progress = startProgress(`epoch ${epoch + 1}/${settings.epochs}`, stepsPerEpoch)
     const began = performance.now()
     let speed = 0
     try {
-      for (const [images, labels] of batch === stepsPerEpoch ? [] : training.batches()) {
+      for (const [images, labels] of training.batches()) {
         const stepBegan = performance.now()
         const record = training.step(images, labels)
         const now = performance.now()

@@ -82,7 +82,7 @@ export class Training {
     return this.#average?.module ?? this.model
   }
 
-  /** The batches of the present epoch that are left. */
+  /** The batches of the present epoch that are left. Also where none is, the epoch's draws are made, behind which the next epoch begins. */
   *batches(): Iterable<readonly [images: Tensor, labels: Tensor]> {
     this.#generator.setState(this.#order)
     for (const [images, labels] of this.#loader.iterate({ skip: this.position.batch })) yield this.#mixed(images, labels)

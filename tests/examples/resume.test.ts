@@ -4,6 +4,10 @@ import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Generator } from 'vitgrad'
+import { chooseArchitecture } from '../../examples/training/architecture.ts'
+import { openPictures } from '../../examples/training/datasets.ts'
+import { complete } from '../../examples/training/settings.ts'
+import { Training } from '../../examples/training/training.ts'
 import { command, linesIn, newFolder, shortRun } from './train-command.ts'
 
 /** The files that the settings alone decide. */
@@ -68,6 +72,27 @@ test('a run that is asked to terminate exits as the system expects', async () =>
   })
   assert.is(code, 143)
   assert.match(out, /nothing was kept, for want of --out/)
+})
+
+test('between the last batch of an epoch and its test, too, a training can be left: the next epoch has its own order', () => {
+  const settings = complete({ trainSize: 48, testSize: 10, batch: 16, epochs: 2, dim: 16, depth: 1, heads: 2 })
+  const pictures = openPictures(settings)
+  const begin = () => new Training(settings, chooseArchitecture(settings, pictures), pictures)
+  const labelsOfEpoch = (training: Training) => [...training.batches()].map(([images, labels]) => {
+    training.step(images, labels)
+    return [...labels.data]
+  })
+  const left = begin()
+  const first = labelsOfEpoch(left)
+  const wentOn = begin()
+  wentOn.load(left.state())
+  assert.equal(labelsOfEpoch(wentOn), [])
+  const second = [left, wentOn].map((training) => {
+    training.endEpoch(0)
+    return labelsOfEpoch(training)
+  })
+  assert.equal(second[1], second[0])
+  assert.not.equal(second[0], first)
 })
 
 test.run()
