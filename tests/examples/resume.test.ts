@@ -70,4 +70,14 @@ test('a run that is asked to terminate exits as the system expects', async () =>
   assert.match(out, /nothing was kept, for want of --out/)
 })
 
+test('a pipe that nobody reads any more ends a run with a checkpoint', async () => {
+  const folder = newFolder()
+  const stopped = await command('train', [...shortRun, '--out', folder], (child) => void child.stdout?.destroy())
+  assert.is(stopped.code, 141, stopped.err)
+  assert.is(stopped.err, '')
+  const { code } = await command('train', ['--out', folder, '--resume'])
+  assert.is(code, 0)
+  await assertSameRun(folder)
+})
+
 test.run()
