@@ -42,5 +42,5 @@ await runProgram('npm run export --', () => {
   makeFolder(dirname(out))
   const { files, loss, command } = exportModel(out, model, { options: card.architecture.options, normalization: card.normalization, sample: { pictures, labels }, metadata: { vitgrad: JSON.stringify(card) } })
   console.log(`wrote ${files.join(', ')}`)
-  console.log(`The loss of ${test.length} test pictures is ${loss.toFixed(6)}. To go on in PyTorch: ${command}`)
+  console.log(`The loss of ${test.length} test pictures is ${loss.toFixed(6)}. To go on in PyTorch: ${command}; torchrun starts ${files[1]} on several machines.`)
 })

@@ -35,7 +35,7 @@ export function exportModel(out: string, model: vit.VisionTransformer, { options
   io.saveSafetensors(files[0], model.stateDict(), { format: 'pt', ...metadata, pytorch: JSON.stringify({ options, normalization }) })
   copyFileSync(program, files[1])
   io.saveSafetensors(files[2], sample, { loss: String(loss) })
-  return { files, loss, command: `torchrun --nproc_per_node 2 ${files[1]}` }
+  return { files, loss, command: `python3 ${files[1]} --processes 2` }
 }
 
 /** The cross entropy in evaluation. The model stays in its mode. */

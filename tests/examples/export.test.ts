@@ -18,7 +18,7 @@ test('weights, program and sample are written, and say all that the program need
     const { files, loss, command } = exportModel(join(folder, 'small'), model, { options, normalization, sample, metadata: { note: 'mine' } })
     assert.equal(files, ['small.safetensors', 'small.py', 'small-sample.safetensors'].map((name) => join(folder, name)))
     assert.equal(readdirSync(folder).sort(), ['small-sample.safetensors', 'small.py', 'small.safetensors'])
-    assert.is(command, `torchrun --nproc_per_node 2 ${files[1]}`)
+    assert.is(command, `python3 ${files[1]} --processes 2`)
     assert.ok(model.training)
 
     const { note, pytorch } = io.safetensorsMetadata(files[0])
