@@ -1,5 +1,5 @@
 /** Takes a trained model to PyTorch: `npm run export -- runs/first`. */
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { data, vit } from 'vitgrad'
 import { openTestPictures } from './training/datasets.ts'
@@ -7,6 +7,7 @@ import { exportModel } from './training/export.ts'
 import { RunError, runProgram, UsageError } from './training/mistakes.ts'
 import { loadModel } from './training/model-file.ts'
 import { describe, number, readFlags, text, toggle } from './training/options.ts'
+import { makeFolder } from './training/run-folder.ts'
 
 const group = 'options'
 
@@ -38,8 +39,8 @@ await runProgram('npm run export --', () => {
 
   const { test } = openTestPictures({ data: card.data, folder: given.folder ?? `data/${card.data}`, testSize: given.sampleSize ?? 64, imageSize: card.shape[1], badPictures: 'error' })
   const [[pictures, labels]] = new data.DataLoader(test, { batchSize: test.length })
-  mkdirSync(dirname(out), { recursive: true })
+  makeFolder(dirname(out))
   const { files, loss, command } = exportModel(out, model, { options: card.architecture.options, normalization: card.normalization, sample: { pictures, labels }, metadata: { vitgrad: JSON.stringify(card) } })
   console.log(`wrote ${files.join(', ')}`)
-  console.log(`The loss of ${test.length} test pictures is ${loss.toFixed(6)}. To go on in PyTorch: ${command}`)
+  console.log(`The loss of ${test.length} test pictures is ${loss.toFixed(6)}. To go on in PyTorch: ${command}; torchrun starts ${files[1]} on several machines.`)
 })

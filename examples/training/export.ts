@@ -31,11 +31,12 @@ const program = fileURLToPath(new URL('continue.py', import.meta.url))
  */
 export function exportModel(out: string, model: vit.VisionTransformer, { options, normalization, sample, metadata = {} }: ExportOptions): Export {
   const loss = lossOf(model, sample)
+  const { weightInit: _, ...built } = options // how weights began is nothing to a program that loads them
   const files = [`${out}.safetensors`, `${out}.py`, `${out}-sample.safetensors`]
-  io.saveSafetensors(files[0], model.stateDict(), { format: 'pt', ...metadata, pytorch: JSON.stringify({ options, normalization }) })
+  io.saveSafetensors(files[0], model.stateDict(), { format: 'pt', ...metadata, pytorch: JSON.stringify({ options: built, normalization }) })
   copyFileSync(program, files[1])
   io.saveSafetensors(files[2], sample, { loss: String(loss) })
-  return { files, loss, command: `torchrun --nproc_per_node 2 ${files[1]}` }
+  return { files, loss, command: `python3 ${files[1]} --processes 2` }
 }
 
 /** The cross entropy in evaluation. The model stays in its mode. */

@@ -1,24 +1,28 @@
-/** Ctrl-C and termination: noted, so that the program can end where nothing is lost. */
+/** Ctrl-C, termination, a terminal that was closed and a pipe that nobody reads any more: noted, so that the program can end where nothing is lost. */
 import { constants } from 'node:os'
 
-type Signal = 'SIGINT' | 'SIGTERM'
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+type Signal = (typeof SIGNALS)[number] | 'SIGPIPE'
 
 export class Interruption {
   /** The signal that came, if one did. */
   signal: Signal | undefined
   readonly #noted = (signal: NodeJS.Signals) => {
-    if (signal !== 'SIGINT' && signal !== 'SIGTERM') return
     if (this.signal) process.exit(exitCode(this.signal)) // a person who asks twice does not want to wait
-    this.signal = signal
+    this.signal = SIGNALS.find((one) => one === signal)
   }
+  readonly #unread = () => void (this.signal ??= 'SIGPIPE')
 
   /** Signals are noted from now on. */
   constructor() {
-    process.on('SIGINT', this.#noted).on('SIGTERM', this.#noted)
+    for (const signal of SIGNALS) process.on(signal, this.#noted)
+    process.stdout.on('error', this.#unread)
   }
   /** Signals end the process again. */
   end(): void {
-    process.off('SIGINT', this.#noted).off('SIGTERM', this.#noted)
+    for (const signal of SIGNALS) process.off(signal, this.#noted)
+    process.stdout.off('error', this.#unread)
   }
   /** Lets signals in, which wait while the program computes. Returns whether one came. */
   async came(): Promise<boolean> {

@@ -17,6 +17,7 @@ import { Training } from './training.ts'
 /** Trains as asked, and tells on standard output how it went. Returns the exit code. */
 export async function train(given: GivenSettings): Promise<number> {
   const { settings, folder, goesOn } = begin(given)
+  if (goesOn) folder?.lock()
   const pictures = openPictures(settings)
   const architecture = chooseArchitecture(settings, pictures)
   const training = new Training(settings, architecture, pictures)
@@ -155,11 +156,11 @@ class Run {
 
   async #endEpoch(evaluation: Evaluation, speed: number): Promise<void> {
     const training = this.#training
-    const { epoch, seen, loss, last, best } = training.position
+    const { epoch, batch, loss, last, best } = training.position
     const { accuracy } = evaluation
     if (last) this.#kept?.metrics.append({ ...last, testLoss: evaluation.loss, testAccuracy: accuracy }, this.#stepSeconds)
     training.endEpoch(accuracy)
-    console.log(`epoch ${epoch + 1}/${training.settings.epochs}: loss ${(loss / seen).toFixed(4)}, test accuracy ${(100 * accuracy).toFixed(1)} %, ${speed.toFixed(0)} images/s`)
+    console.log(`epoch ${epoch + 1}/${training.settings.epochs}: loss ${(loss / batch).toFixed(4)}, test accuracy ${(100 * accuracy).toFixed(1)} %, ${speed.toFixed(0)} images/s`)
     if (!this.#kept) return
     const { folder } = this.#kept
     if (accuracy > best) saveModel(folder.file('best.safetensors'), training.result, this.#card)

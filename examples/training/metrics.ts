@@ -12,7 +12,8 @@ export interface StepRecord extends Point {
 }
 
 const COLUMNS = ['step', 'epoch', 'loss', 'accuracy', 'lr', 'gradNorm', 'testLoss', 'testAccuracy'] as const satisfies readonly (keyof StepRecord)[]
-const HEADER = `${COLUMNS.map((column) => column.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)).join(',')}\n`
+/** What the columns are called in both files. */
+const NAMES = COLUMNS.map((column) => column.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`))
 
 /** Up to where the files belong to a checkpoint. */
 export interface MetricsPosition {
@@ -54,7 +55,7 @@ class Log {
   }
 }
 
-/** The metrics of a run: without a folder they are only kept in memory. */
+/** The metrics of a run. */
 export class Metrics {
   readonly #csv: Log
   readonly #jsonl: Log
@@ -62,14 +63,14 @@ export class Metrics {
   constructor(folder: string, { csv, jsonl }: MetricsPosition = { csv: 0, jsonl: 0 }) {
     this.#csv = new Log(join(folder, 'metrics.csv'), csv)
     this.#jsonl = new Log(join(folder, 'metrics.jsonl'), jsonl)
-    if (csv === 0) this.#csv.append(HEADER)
+    if (csv === 0) this.#csv.append(`${NAMES.join(',')}\n`)
   }
   get position(): MetricsPosition {
     return { csv: this.#csv.length, jsonl: this.#jsonl.length }
   }
   append(record: StepRecord, seconds: number): void {
     this.#csv.append(`${COLUMNS.map((column) => record[column] ?? '').join(',')}\n`)
-    this.#jsonl.append(`${JSON.stringify({ ...record, seconds: Number(seconds.toFixed(3)) })}\n`)
+    this.#jsonl.append(`${JSON.stringify({ ...Object.fromEntries(COLUMNS.map((column, i) => [NAMES[i], record[column]])), seconds: Number(seconds.toFixed(3)) })}\n`)
   }
   /** All records so far. */
   read(): StepRecord[] {

@@ -9,15 +9,20 @@ export class RunError extends Error {}
 
 /** Runs a program, tells its errors in words, and sets the exit code. `command` is what has a --help. */
 export async function runProgram(command: string, program: () => void | Promise<void>): Promise<void> {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {}) // a reader that is gone, such as head, is no fault
   try {
     await program()
   } catch (error) {
     if (!(error instanceof Error)) throw error
     if (error instanceof UsageError) console.error(`${error.message}\n${command} --help lists the options`)
+    else if (isOutOfMemory(error)) console.error(`the memory does not suffice (${error.message}): take fewer pictures, smaller ones, or a smaller model or --batch`)
     else console.error(error instanceof RunError || isExpected(error) ? error.message : error.stack)
     process.exitCode = error instanceof UsageError ? 2 : 1
   }
 }
+
+/** What V8 says of an array that is too large. */
+const isOutOfMemory = (error: Error) => error instanceof RangeError && /array length|buffer allocation|out of memory/i.test(error.message)
 
 /** What the library and the file system say of a user's files and numbers is told as it is; the stack of anything else is wanted, since it is a fault of ours. */
 function isExpected(error: Error): boolean {

@@ -68,10 +68,20 @@ export function readFlags<O extends Options>(options: O, argv: readonly string[]
 
 function parsedArguments(argv: readonly string[], options: Record<string, { type: 'boolean' | 'string'; short?: string }>, allowPositionals: boolean) {
   try {
-    return parseArgs({ args: [...argv], options, allowPositionals })
+    return parseArgs({ args: withNegativeNumbers(argv), options, allowPositionals })
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message.split('. ')[0] : String(error))
+    throw new UsageError(error instanceof Error ? error.message.split(/\.\s/)[0] : String(error))
   }
+}
+
+/** ['--lr', '-1'] -> ['--lr=-1'], since parseArgs takes what begins with a dash for another flag. */
+function withNegativeNumbers(argv: readonly string[]): string[] {
+  return argv.reduce<string[]>((args, next) => {
+    const flag = args.at(-1)
+    if (/^-\.?\d/.test(next) && flag !== undefined && /^--[^=]+$/.test(flag)) args[args.length - 1] = `${flag}=${next}`
+    else args.push(next)
+    return args
+  }, [])
 }
 
 /** Reads a config file's JSON: an object whose keys are the flags without their dashes. `file` is what errors call it. */
@@ -92,6 +102,7 @@ function readAll<O extends Options>(options: O, written: object, called: (flag: 
     const name = names.get(flag)
     if (name === undefined) throw new UsageError(`${called(flag)} is no option`)
     try {
+      if (typeof value === 'object') refuse('is neither text, number, true nor false')
       return [name, options[name].read(String(value))]
     } catch (error) {
       throw error instanceof UsageError ? new UsageError(`${called(flag)} ${error.message}`) : error

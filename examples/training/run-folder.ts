@@ -1,10 +1,14 @@
 /** The folder of a run: what lies in it, and that nothing in it is lost by mistake. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { RunError } from './mistakes.ts'
+import { lockRun } from './run-lock.ts'
 import { complete, settingsFromConfig, settingsToConfig, type Settings } from './settings.ts'
 
 const FILES = ['settings.json', 'checkpoint.safetensors', 'model.safetensors', 'best.safetensors', 'metrics.csv', 'metrics.jsonl', 'curves.svg', 'confusion.svg', 'samples.png', 'attention.png', 'report.md'] as const
+
+/** Tells which process trains here. */
+const LOCK = 'running.lock'
 
 export type RunFile = (typeof FILES)[number]
 
@@ -26,14 +30,24 @@ export class RunFolder {
    * on with that was ended before its first checkpoint.
    */
   create(settings: Settings): void {
-    const found = existsSync(this.path) ? readdirSync(this.path) : []
-    const isRun = FILES.some((name) => found.includes(name) || found.includes(`${name}.tmp`))
+    makeFolder(this.path)
+    const found = readdirSync(this.path)
+    const isRun = [...FILES, LOCK].some((name) => found.includes(name) || found.includes(`${name}.tmp`))
     const isLost = settings.resume && !this.has('checkpoint.safetensors')
     if (isRun && !settings.overwrite && !isLost) throw new RunError(`${this.path} holds a run already: go on with it (--resume), delete it (--overwrite), or choose another --out`)
     if (found.length > 0 && !isRun) throw new RunError(`${this.path} holds other files: choose a new folder for --out`)
-    mkdirSync(this.path, { recursive: true })
+    this.lock()
     for (const name of FILES) for (const file of [this.file(name), `${this.file(name)}.tmp`]) rmSync(file, { force: true })
     this.write('settings.json', `${JSON.stringify(settingsToConfig(settings), null, 2)}\n`)
+  }
+
+  /** Keeps other processes away until this one ends. Throws a RunError where one trains here. */
+  lock(): void {
+    try {
+      lockRun(join(this.path, LOCK), this.path)
+    } catch (error) {
+      throw error instanceof RunError ? error : unwritable(this.path, error)
+    }
   }
 
   /** The settings of the run that was begun here, undefined where there is none. */
@@ -56,3 +70,16 @@ export class RunFolder {
     renameSync(temporary, this.file(name))
   }
 }
+
+/** Makes a folder and those that it lies in. (Node's own recursive mkdir never returns in places such as /proc.) Throws a RunError where it cannot be. */
+export function makeFolder(path: string): void {
+  if (existsSync(path) && statSync(path).isDirectory()) return
+  if (dirname(path) !== path) makeFolder(dirname(path))
+  try {
+    mkdirSync(path)
+  } catch (error) {
+    throw unwritable(path, error)
+  }
+}
+
+const unwritable = (path: string, error: unknown) => new RunError(`nothing can be kept in ${path} (${error instanceof Error ? error.message : error}): choose another --out, where you may write`)

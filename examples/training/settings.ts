@@ -1,5 +1,6 @@
 /** The settings of a training run: from flags, from a config file, and from what suits the data. */
 import { readFileSync } from 'node:fs'
+import { vit } from 'vitgrad'
 import { UsageError } from './mistakes.ts'
 import { choice, describe, flagOf, number, readConfig, readFlags, sizes, text, toggle, type Given } from './options.ts'
 
@@ -20,15 +21,15 @@ const options = {
   cutmix: number('X', { group: pictures, help: 'alpha of CutMix, 0 for none; with both, each batch takes one of them', otherwise: '0' }),
   workers: number('N', { group: pictures, most: 64, help: 'threads that prepare batches beside the training; they do not change results', otherwise: '0' }),
 
-  model: choice(['vit', 'cct', 'notebook'], { group: model, help: "the paper's Vision Transformer, the compact convolutional one, or the notebook's", otherwise: 'vit' }),
+  model: choice(['vit', 'vit-tiny', 'vit-small', 'vit-base', 'cct', 'notebook'], { group: model, help: "the paper's Vision Transformer, or it in one of timm's sizes; the compact convolutional one; the notebook's", otherwise: 'vit' }),
   patch: number('N', { group: model, least: 1, help: 'height and width of a patch (vit, notebook)', otherwise: '4; 8 for synthetic' }),
   convLayers: number('N', { group: model, least: 1, most: 4, help: 'convolutions before the transformer, each halves height and width (cct)', otherwise: '2' }),
   convChannels: sizes({ group: model, help: 'channels after each convolution but the last, which gives the dim (cct)', otherwise: '64 each' }),
   convNorm: toggle({ group: model, help: 'normalise the channels of each convolution over the batch (cct)' }),
-  depth: number('N', { group: model, least: 1, help: 'number of blocks', otherwise: '6; 2 for synthetic' }),
-  heads: number('N', { group: model, least: 1, help: 'number of attention heads', otherwise: '4' }),
-  dim: number('N', { group: model, least: 1, help: 'numbers in a token (vit, cct)', otherwise: '128; 64 for synthetic' }),
-  mlp: number('X', { group: model, help: "width of the blocks' perceptrons, in dims (vit, cct)", otherwise: '2' }),
+  depth: number('N', { group: model, least: 1, help: 'number of blocks', otherwise: "6; 2 for synthetic; 12 in timm's sizes" }),
+  heads: number('N', { group: model, least: 1, help: 'number of attention heads', otherwise: "4; 3, 6 or 12 in timm's sizes" }),
+  dim: number('N', { group: model, least: 1, help: 'numbers in a token (vit, cct)', otherwise: "128; 64 for synthetic; 192, 384 or 768 in timm's sizes" }),
+  mlp: number('X', { group: model, help: "width of the blocks' perceptrons, in dims (vit, cct)", otherwise: "2; 4 in timm's sizes" }),
   init: choice(['timm', 'torch'], { group: model, help: "initial weights: timm's small ones, or those that PyTorch's layers have by themselves (vit)", otherwise: 'timm' }),
   dropout: number('X', { group: model, most: 1, help: 'share of numbers that are dropped', otherwise: "0; 0.1 for the notebook's" }),
   dropPath: number('X', { group: model, most: 1, help: 'stochastic depth: how often the last block is left out (vit, cct)', otherwise: '0' }),
@@ -40,7 +41,7 @@ const options = {
   momentum: number('X', { group: learning, most: 1, help: 'momentum of sgd', otherwise: '0.9' }),
   weightDecay: number('X', { group: learning, help: 'pull of the weights to 0', otherwise: '0.05 for adamw; 0 for sgd and synthetic' }),
   schedule: choice(['onecycle', 'cosine', 'constant'], { group: learning, help: 'the course of the learning rate', otherwise: 'onecycle; cosine for synthetic and sgd' }),
-  warmup: number('X', { group: learning, help: 'epochs in which the learning rate rises', otherwise: '0.3 of all for onecycle, else 0.1 of all' }),
+  warmup: number('X', { group: learning, help: 'epochs in which the learning rate rises', otherwise: '0.3 of all for onecycle, 0.1 of all for cosine, 0 for constant' }),
   clip: number('X', { group: learning, help: 'greatest norm of all gradients together, 0 for any', otherwise: '1' }),
   labelSmoothing: number('X', { group: learning, most: 1, help: 'share of each label that is spread over all classes', otherwise: '0' }),
   ema: number('X', { group: learning, most: 1, help: 'decay of a running mean of the weights, which is then tested and kept; 0 for none', otherwise: '0' }),
@@ -79,7 +80,10 @@ export function parseSettings(argv: readonly string[]): GivenSettings | 'help' {
   const flags = readFlags(options, argv)
   if (flags.help) return 'help'
   const { config } = flags.given
-  return config === undefined ? flags.given : { ...readConfig(options, readText(config), config), ...flags.given }
+  if (config === undefined) return flags.given
+  const configured = readConfig(options, readText(config), config)
+  if (configured.config !== undefined) throw new UsageError(`${config} names another config file: put all settings into one`)
+  return { ...configured, ...flags.given }
 }
 
 /** How the program was called, which says nothing about the run itself. */
@@ -114,10 +118,25 @@ function readText(file: string): string {
 
 const isFolder = (data: string) => !['synthetic', 'cifar10', 'cifar100', 'mnist', 'fashion-mnist'].includes(data)
 
+/** Of the Vision Transformers in timm's sizes the name says it; the others are as large as suits the pictures. */
+function sizeOf(model: Required['model'], isSmall: boolean): Pick<Settings, 'depth' | 'heads' | 'dim' | 'mlp'> {
+  switch (model) {
+    case 'vit-tiny':
+      return { ...vit.vitSizes.tiny, mlp: 4 }
+    case 'vit-small':
+      return { ...vit.vitSizes.small, mlp: 4 }
+    case 'vit-base':
+      return { ...vit.vitSizes.base, mlp: 4 }
+    default:
+      return isSmall ? { depth: 2, heads: 4, dim: 64, mlp: 2 } : { depth: 6, heads: 4, dim: 128, mlp: 2 }
+  }
+}
+
 /** Fills in what was left out with what suits the data and the model. Throws a UsageError for settings that exclude each other. */
 export function complete(given: GivenSettings): Settings {
   const { data = 'synthetic', model = 'vit' } = given
   const isSmall = data === 'synthetic'
+  const size = sizeOf(model, isSmall)
   const optimizer = given.optimizer ?? (model === 'notebook' ? 'sgd' : 'adamw')
   const isSgd = optimizer === 'sgd'
   const epochs = given.epochs ?? (isSmall ? 2 : 3)
@@ -138,10 +157,10 @@ export function complete(given: GivenSettings): Settings {
     convLayers: given.convLayers ?? 2,
     convChannels: given.convChannels,
     convNorm: given.convNorm ?? false,
-    depth: given.depth ?? (isSmall ? 2 : 6),
-    heads: given.heads ?? 4,
-    dim: given.dim ?? (isSmall ? 64 : 128),
-    mlp: given.mlp ?? 2,
+    depth: given.depth ?? size.depth,
+    heads: given.heads ?? size.heads,
+    dim: given.dim ?? size.dim,
+    mlp: given.mlp ?? size.mlp,
     init: given.init ?? 'timm',
     dropout: given.dropout ?? (model === 'notebook' ? 0.1 : 0),
     dropPath: given.dropPath ?? 0,
@@ -152,7 +171,7 @@ export function complete(given: GivenSettings): Settings {
     momentum: given.momentum ?? 0.9,
     weightDecay: given.weightDecay ?? (isSgd || isSmall ? 0 : 0.05),
     schedule,
-    warmup: given.warmup ?? epochs * (schedule === 'onecycle' ? 0.3 : schedule === 'cosine' ? 0.1 : 0),
+    warmup: given.warmup ?? (epochs * { onecycle: 3, cosine: 1, constant: 0 }[schedule]) / 10,
     clip: given.clip ?? 1,
     labelSmoothing: given.labelSmoothing ?? 0,
     ema: given.ema ?? 0,
@@ -172,7 +191,7 @@ const CONDITIONS: readonly { readonly names: readonly (keyof Settings)[]; readon
   { names: ['imageSize', 'badPictures'], where: 'a folder of pictures as --data', holds: ({ data }) => isFolder(data) },
   { names: ['folder'], where: '--data cifar10, cifar100, mnist or fashion-mnist', holds: ({ data }) => data !== 'synthetic' && !isFolder(data) },
   { names: ['patch'], where: '--model vit or notebook', holds: ({ model }) => model !== 'cct' },
-  { names: ['init'], where: '--model vit', holds: ({ model }) => model === 'vit' },
+  { names: ['init'], where: '--model vit', holds: ({ model }) => model.startsWith('vit') },
   { names: ['convLayers', 'convChannels', 'convNorm'], where: '--model cct', holds: ({ model }) => model === 'cct' },
   { names: ['dim', 'mlp', 'dropPath'], where: '--model vit or cct', holds: ({ model }) => model !== 'notebook' },
   { names: ['momentum'], where: '--optimizer sgd', holds: ({ optimizer }) => optimizer === 'sgd' },
@@ -190,9 +209,10 @@ function checkTogether(given: GivenSettings, settings: Settings): void {
     const where = strayFrom(settings, name)
     if (where !== undefined) throw new UsageError(`--${flagOf(name)} means something only with ${where}`)
   }
-  const { schedule, warmup, epochs, mixup, cutmix, batch, ema, resume, overwrite } = settings
+  const { schedule, warmup, epochs, mixup, cutmix, batch, dim, mlp, ema, resume, overwrite } = settings
   if (resume && overwrite) throw new UsageError('--resume goes on with a run and --overwrite deletes it: give one of them')
   if (ema === 1) throw new UsageError('--ema 1: a mean that keeps everything never learns; give a number below 1, such as 0.999')
+  if (dim * mlp < 1) throw new UsageError(`--mlp ${mlp} leaves the perceptrons without a single number: give at least 1 / ${dim}`)
   if (warmup > epochs) throw new UsageError(`--warmup ${warmup} is longer than the ${epochs} epochs of the run`)
   if (schedule === 'onecycle' && warmup === 0) throw new UsageError('--schedule onecycle begins with a rise: give a --warmup above 0, or --schedule cosine')
   if ((mixup > 0 || cutmix > 0) && batch === 1) throw new UsageError('--mixup and --cutmix mix the pictures of a batch: give a --batch above 1')

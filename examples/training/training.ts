@@ -15,7 +15,7 @@ export interface Position {
   /** Batches of the present epoch, and steps of all, that are done. */
   readonly batch: number
   readonly step: number
-  /** Sums over the pictures of the present epoch. */
+  /** Pictures of the present epoch that were seen, and the sum of its batches' losses. */
   readonly seen: number
   readonly loss: number
   /** The best test accuracy so far, −1 before the first. */
@@ -121,7 +121,7 @@ export class Training {
     const { position } = this
     const [step, batch] = [position.step + 1, position.batch + 1]
     const last: StepRecord = { step, epoch: position.epoch + batch / this.#loader.length, ...result, testLoss: null, testAccuracy: null }
-    this.position = { ...position, step, batch, seen: position.seen + count, loss: position.loss + count * result.loss, last }
+    this.position = { ...position, step, batch, seen: position.seen + count, loss: position.loss + result.loss, last }
     return last
   }
 

@@ -106,12 +106,12 @@ export abstract class Optimizer<Options extends object> {
     zeroGrad(this.paramGroups.flatMap(({ params }) => params), options)
   }
 
-  /** Everything that the next steps depend on besides the parameters; tensors are copies. */
+  /** Everything that the next steps depend on besides the parameters; its tensors share their numbers with the optimizer's, as in PyTorch. */
   stateDict(): OptimizerState<Options> {
     const all = this.paramGroups.flatMap(({ params }) => params)
     const kept = (param: Tensor) => Object.entries(this.state.get(param) ?? {})
     return {
-      state: Object.fromEntries(all.flatMap((param, i) => (kept(param).length > 0 ? [[i, Object.fromEntries(kept(param).map(([name, value]) => [name, copied(value)]))]] : []))),
+      state: Object.fromEntries(all.flatMap((param, i) => (kept(param).length > 0 ? [[i, Object.fromEntries(kept(param).map(([name, value]) => [name, value instanceof Tensor ? value.detach() : value]))]] : []))),
       paramGroups: this.paramGroups.map((group) => ({ ...group, params: group.params.map((param) => all.indexOf(param)) })),
     }
   }

@@ -159,17 +159,24 @@ export class VisionTransformer extends nn.Module {
   }
 }
 
+/** timm's sizes: numbers in a token, blocks, heads. The perceptrons are four times as wide. */
+export const vitSizes = {
+  tiny: { dim: 192, depth: 12, heads: 3 },
+  small: { dim: 384, depth: 12, heads: 6 },
+  base: { dim: 768, depth: 12, heads: 12 },
+} as const
+
 type PresetOptions = Partial<VisionTransformerOptions>
 
-/** timm's vit_tiny_patch16_224, 5.7 million parameters: dim 192, depth 12, 3 heads. Options overrule what it is made of. */
-export const vitTiny = (options: PresetOptions = {}): VisionTransformer => preset({ dim: 192, depth: 12, heads: 3 }, options)
+/** timm's vit_tiny_patch16_224, 5.7 million parameters. Options overrule what it is made of. */
+export const vitTiny = (options: PresetOptions = {}): VisionTransformer => preset('tiny', options)
 
-/** timm's vit_small_patch16_224, 22 million parameters: dim 384, depth 12, 6 heads. */
-export const vitSmall = (options: PresetOptions = {}): VisionTransformer => preset({ dim: 384, depth: 12, heads: 6 }, options)
+/** timm's vit_small_patch16_224, 22 million parameters. */
+export const vitSmall = (options: PresetOptions = {}): VisionTransformer => preset('small', options)
 
-/** timm's vit_base_patch16_224, 86 million parameters: dim 768, depth 12, 12 heads. */
-export const vitBase = (options: PresetOptions = {}): VisionTransformer => preset({ dim: 768, depth: 12, heads: 12 }, options)
+/** timm's vit_base_patch16_224, 86 million parameters. */
+export const vitBase = (options: PresetOptions = {}): VisionTransformer => preset('base', options)
 
-function preset(size: Pick<VisionTransformerOptions, 'dim' | 'depth' | 'heads'>, options: PresetOptions): VisionTransformer {
-  return new VisionTransformer({ imageSize: 224, patchSize: 16, classes: 1000, ...size, ...options })
+function preset(size: keyof typeof vitSizes, options: PresetOptions): VisionTransformer {
+  return new VisionTransformer({ imageSize: 224, patchSize: 16, classes: 1000, ...vitSizes[size], ...options })
 }

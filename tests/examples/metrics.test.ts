@@ -19,6 +19,15 @@ test('a row for each step, and its numbers come back as they were', () => {
   metrics.close()
 })
 
+test('both files call a column by the same name', () => {
+  const folder = newFolder()
+  const metrics = new Metrics(folder)
+  metrics.append(record(4), 0.25)
+  metrics.close()
+  const [header] = readFileSync(join(folder, 'metrics.csv'), 'utf8').split('\n')
+  assert.equal(Object.keys(JSON.parse(readFileSync(join(folder, 'metrics.jsonl'), 'utf8'))), [...header.split(','), 'seconds'])
+})
+
 test('what was written after a checkpoint is forgotten, torn lines included', () => {
   const folder = newFolder()
   const before = new Metrics(folder)

@@ -95,4 +95,14 @@ test('between the last batch of an epoch and its test, too, a training can be le
   assert.not.equal(second[0], first)
 })
 
+test('a pipe that nobody reads any more ends a run with a checkpoint', async () => {
+  const folder = newFolder()
+  const stopped = await command('train', [...shortRun, '--out', folder], (child) => void child.stdout?.destroy())
+  assert.is(stopped.code, 141, stopped.err)
+  assert.is(stopped.err, '')
+  const { code } = await command('train', ['--out', folder, '--resume'])
+  assert.is(code, 0)
+  await assertSameRun(folder)
+})
+
 test.run()

@@ -28,6 +28,9 @@ test('what is left out suits the data and the model', () => {
   assert.equal([cifar.folder, cifar.epochs, cifar.batch, cifar.schedule, cifar.augment], ['data/cifar10', 3, 128, 'onecycle', 'flip-crop'])
   const notebook = complete(parse('--model', 'notebook'))
   assert.equal([notebook.optimizer, notebook.dropout, notebook.lr], ['sgd', 0.1, 0.05])
+  assert.is(complete(parse('--data', 'cifar10', '--epochs', '3')).warmup, 0.9)
+  const tiny = complete(parse('--model', 'vit-tiny', '--depth', '2'))
+  assert.equal([tiny.dim, tiny.heads, tiny.mlp, tiny.depth, tiny.patch], [192, 3, 4, 2, 8])
 })
 
 test('flags go before a config file, whose keys are the flags', () => {
@@ -37,6 +40,8 @@ test('flags go before a config file, whose keys are the flags', () => {
   assert.throws(() => parse('--config', configFile('{ "epoch": 7 }')), refusal(/config\.json: epoch is no option/))
   assert.throws(() => parse('--config', configFile('{ "epochs": "many" }')), refusal(/config\.json: epochs many: give a whole number/))
   assert.throws(() => parse('--config', configFile('{ epochs')), refusal(/config\.json is no JSON/))
+  assert.throws(() => parse('--config', configFile('{ "epochs": [7] }')), refusal(/config\.json: epochs is neither text, number/))
+  assert.throws(() => parse('--config', configFile('{ "config": "other.json" }')), refusal(/names another config file/))
   assert.throws(() => parse('--config', 'nowhere.json'), refusal(/nowhere\.json cannot be read/))
 })
 
@@ -47,6 +52,7 @@ test('flags that are unknown, malformed or out of range are usage errors that sa
   assert.throws(() => parse('--dropout', '1.5'), refusal(/--dropout 1\.5: give a number from 0 to 1/))
   assert.throws(() => parse('--conv-channels', '32,0'), refusal(/--conv-channels 32,0: give whole numbers of at least 1 with commas between them/))
   assert.throws(() => parse('--optimizer', 'adam'), refusal(/--optimizer adam: give adamw or sgd/))
+  assert.throws(() => parse('--lr', '-1'), refusal(/--lr -1: give a number of at least 0/))
   assert.throws(() => parse('stray'), refusal(/stray/))
 })
 
@@ -65,6 +71,7 @@ test('settings that mean nothing beside others are refused, and so are those tha
     [['--schedule', 'onecycle', '--warmup', '0'], /begins with a rise/],
     [['--cutmix', '1', '--batch', '1'], /give a --batch above 1/],
     [['--ema', '1'], /below 1/],
+    [['--mlp', '0'], /--mlp 0 leaves the perceptrons without a single number/],
   ]
   for (const [argv, message] of refused) assert.throws(() => complete(parse(...argv)), refusal(message), argv.join(' '))
 })

@@ -6,7 +6,7 @@ import { PNG } from 'pngjs'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { data, io } from 'vitgrad'
-import { command, newFolder, root, shortRun, type Outcome } from './train-command.ts'
+import { command, linesIn, newFolder, root, shortRun, type Outcome } from './train-command.ts'
 
 let finished: Promise<string> | undefined
 
@@ -83,6 +83,21 @@ test('a checkpoint of another run, and one that is broken, are refused', async (
   assertRefused(await command('train', ['--out', folder, '--resume']), 1, /checkpoint\.safetensors belongs to another run: it has --dim 16 \(the run has 32\)/)
   writeFileSync(join(folder, 'checkpoint.safetensors'), 'broken')
   assertRefused(await command('train', ['--out', folder, '--resume']), 1, /checkpoint\.safetensors/)
+})
+
+test('two processes do not train in one folder', async () => {
+  const folder = newFolder()
+  const { code } = await command('train', [...shortRun, '--epochs', '100', '--out', folder], async (child) => {
+    while (linesIn(folder) < 2 && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 5))
+    for (const way of ['--resume', '--overwrite']) assertRefused(await command('train', [...shortRun, '--epochs', '100', '--out', folder, way]), 1, new RegExp(`is in use: process ${child.pid} trains there`))
+    child.kill('SIGINT')
+  })
+  assert.is(code, 130)
+  assert.not.ok(existsSync(join(folder, 'running.lock')))
+})
+
+test('a place where nothing can be kept is named', async () => {
+  for (const place of ['README.md', 'README.md/run', '/proc/run']) assertRefused(await command('train', [...shortRun, '--out', place]), 1, /nothing can be kept in .*: choose another --out/)
 })
 
 test('a disk that is full ends the run with a message, and the last good checkpoint stays', async () => {

@@ -29,8 +29,8 @@ export function drawConfusion(confusion: readonly (readonly number[])[], classes
       y: { ...names, axis: null },
       color: { type: 'sqrt', domain: [0, 1], range: ['#f4f6f9', '#174a8b'], interpolate: 'lab' },
       marks: [
-        Plot.axisX({ ...axis, tickSize: 0, tickRotate: -45, label: 'taken for', labelAnchor: 'center', labelArrow: 'none', textAnchor: 'end' }),
-        Plot.axisY({ ...axis, tickSize: 0, label: 'is', labelAnchor: 'center', labelArrow: 'none' }),
+        Plot.axisX({ ...axis, tickSize: 0, tickRotate: -45, label: 'predicted class', labelAnchor: 'center', labelArrow: 'none', textAnchor: 'end' }),
+        Plot.axisY({ ...axis, tickSize: 0, label: 'true class', labelAnchor: 'center', labelArrow: 'none' }),
         Plot.frame({ fill: '#f4f6f9', stroke: 'none' }),
         Plot.cell(isReadable ? cells : cells.filter(({ count }) => count > 0), { x: 'predicted', y: 'label', fill: 'share' }),
         ...(isReadable ? [Plot.text(cells.filter(({ count }) => count > 0), { x: 'predicted', y: 'label', text: 'count', fill: ({ share }: { share: number }) => (share > 0.3 ? 'white' : '#1c1c1e'), fontSize: 12 })] : []),

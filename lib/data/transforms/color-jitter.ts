@@ -4,8 +4,9 @@ import { optionsOf } from '../../tensor/options.ts'
 import type { Generator } from '../../tensor/random.ts'
 import { Picture, type Size } from '../picture.ts'
 import { adjustBrightness, adjustContrast, adjustHue, adjustSaturation, checkChannels, grayOf, type Colors } from './color.ts'
-import { drawChance, drawUniform } from './draws.ts'
-import { checkRange, parseChance, type Chance, type Pair } from './options.ts'
+import { drawUniform } from './draws.ts'
+import { checkRange, type Chance, type Pair } from './options.ts'
+import { RandomlyApplied } from './randomly-applied.ts'
 import { Transform } from './transform.ts'
 
 export interface ColorJitterOptions {
@@ -93,18 +94,15 @@ export class Grayscale extends Transform<void> {
 }
 
 /** The brightness alone with probability p, in as many channels as before. Same as torchvision.transforms.RandomGrayscale. */
-export class RandomGrayscale extends Transform<boolean> {
-  readonly p: number
-
+export class RandomGrayscale extends RandomlyApplied {
   constructor(p: Chance = 0.1) {
-    super(p)
-    this.p = parseChance('RandomGrayscale', p, 0.1)
+    super(p, 0.1)
   }
-  draw(_size: Size, generator: Generator): boolean {
-    return drawChance(generator, this.p)
-  }
-  apply(picture: Picture, isGray: boolean): Picture {
+  override apply(picture: Picture, isApplied: boolean): Picture {
     checkChannels('RandomGrayscale', picture.size)
-    return isGray ? grayPicture(picture, picture.size[0]) : picture
+    return super.apply(picture, isApplied)
+  }
+  protected change(picture: Picture): Picture {
+    return grayPicture(picture, picture.size[0])
   }
 }

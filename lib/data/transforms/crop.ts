@@ -3,8 +3,9 @@ import { ShapeError, ValueError } from '../../tensor/errors.ts'
 import { optionsOf } from '../../tensor/options.ts'
 import type { Generator } from '../../tensor/random.ts'
 import { OUTSIDE, type Picture, type Size } from '../picture.ts'
-import { drawChance, drawInteger, roundHalfEven } from './draws.ts'
-import { checkList, parseChance, parseFill, parseSize, type Chance, type Fill, type Pair } from './options.ts'
+import { drawInteger, roundHalfEven } from './draws.ts'
+import { checkList, parseFill, parseSize, type Chance, type Fill, type Pair } from './options.ts'
+import { RandomlyApplied } from './randomly-applied.ts'
 import { Transform } from './transform.ts'
 
 /** What lies beyond the border: a constant; the border itself; the picture mirrored without its border, or with it. */
@@ -174,34 +175,22 @@ export function middleOf(n: number, length: number): Int32Array {
 }
 
 /** Mirrors left and right with probability p. Same as torchvision.transforms.RandomHorizontalFlip. */
-export class RandomHorizontalFlip extends Transform<boolean> {
-  readonly p: number
-
+export class RandomHorizontalFlip extends RandomlyApplied {
   constructor(p: Chance = 0.5) {
-    super(p)
-    this.p = parseChance('RandomHorizontalFlip', p, 0.5)
+    super(p, 0.5)
   }
-  draw(_size: Size, generator: Generator): boolean {
-    return drawChance(generator, this.p)
-  }
-  apply(picture: Picture, isFlipped: boolean): Picture {
-    return isFlipped ? picture.gather(null, backwards(picture.size[2])) : picture
+  protected change(picture: Picture): Picture {
+    return picture.gather(null, backwards(picture.size[2]))
   }
 }
 
 /** Mirrors top and bottom with probability p. Same as torchvision.transforms.RandomVerticalFlip. */
-export class RandomVerticalFlip extends Transform<boolean> {
-  readonly p: number
-
+export class RandomVerticalFlip extends RandomlyApplied {
   constructor(p: Chance = 0.5) {
-    super(p)
-    this.p = parseChance('RandomVerticalFlip', p, 0.5)
+    super(p, 0.5)
   }
-  draw(_size: Size, generator: Generator): boolean {
-    return drawChance(generator, this.p)
-  }
-  apply(picture: Picture, isFlipped: boolean): Picture {
-    return isFlipped ? picture.gather(backwards(picture.size[1]), null) : picture
+  protected change(picture: Picture): Picture {
+    return picture.gather(backwards(picture.size[1]), null)
   }
 }
 
