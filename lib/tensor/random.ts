@@ -10,6 +10,7 @@ import { bits, float, float32s, fround } from './float32.ts'
 
 const WORDS = 624
 const SHIFT = 397
+const TWIST = 0x9908b0df | 0
 const STATE_BYTES = 5056
 
 const TWO_32 = 2 ** 32
@@ -106,11 +107,7 @@ export class Generator {
   /** The next 32 bits: a whole number in [0, 2^32). */
   random(): number {
     if (this.#next === 0 || this.#next === WORDS) this.#twist()
-    let y = this.#words[this.#next++]
-    y ^= y >>> 11
-    y ^= (y << 7) & 0x9d2c5680
-    y ^= (y << 15) & 0xefc60000
-    return (y ^ (y >>> 18)) >>> 0
+    return temper(this.#words[this.#next++]) >>> 0
   }
 
   /** The next 64 bits, the first draw above the second. */
@@ -147,10 +144,25 @@ export class Generator {
     for (let i = 0; i < out.length; i++) out[i] = this.#standardNormal() * std + mean
   }
 
-  /** 1 with probability p, else 0. Two draws each. Same as Tensor.bernoulli_(p) of a build without MKL. */
-  bernoulli(out: Float32Array, p: number): void {
+  /** `one` with probability p, else 0. Two draws each. Same as Tensor.bernoulli_(p) of a build without MKL. */
+  bernoulli(out: Float32Array, p: number, one = 1): void {
     checkProbability('bernoulli', p)
-    for (let i = 0; i < out.length; i++) out[i] = this.#uniform53() < p ? 1 : 0
+    // A uniform number is below p if its 53 bits are below this. Nearly always the upper ones tell, which are those of the first draw.
+    const bound = Math.ceil(p / EPSILON_53)
+    const [upper, lower] = [Math.floor(bound / TWO_32), bound % TWO_32]
+    for (let i = 0; i < out.length; ) {
+      if (this.#next === 0 || this.#next === WORDS) this.#twist()
+      const words = this.#words
+      const pairs = Math.min(out.length - i, (WORDS - this.#next) >> 1)
+      let at = this.#next
+      for (const end = i + pairs; i < end; i++, at += 2) {
+        const high = temper(words[at]) & 0x1fffff
+        out[i] = high < upper || (high === upper && temper(words[at + 1]) >>> 0 < lower) ? one : 0
+      }
+      this.#next = at
+      // One word is left: the pair goes on with those of the next turn.
+      if (at === WORDS - 1 && i < out.length) out[i++] = this.#uniform53() < p ? one : 0
+    }
   }
 
   /** out[i] is 1 with probability probabilities[i], else 0. One draw each. Same as torch.bernoulli(probabilities). */
@@ -249,10 +261,10 @@ export class Generator {
   /** MT19937's recurrence: the next 624 words, in place. */
   #twist(): void {
     const words = this.#words
-    for (let i = 0; i < WORDS; i++) {
-      const y = (words[i] & 0x80000000) | (words[i + 1 < WORDS ? i + 1 : 0] & 0x7fffffff)
-      words[i] = words[i + SHIFT < WORDS ? i + SHIFT : i + SHIFT - WORDS] ^ (y >>> 1) ^ (-(y & 1) & 0x9908b0df)
-    }
+    let i = 0
+    for (; i < WORDS - SHIFT; i++) words[i] = twisted(words[i], words[i + 1], words[i + SHIFT])
+    for (; i < WORDS - 1; i++) words[i] = twisted(words[i], words[i + 1], words[i + SHIFT - WORDS])
+    words[i] = twisted(words[i], words[0], words[SHIFT - 1])
     this.#next = 0
   }
 }
@@ -278,6 +290,20 @@ export function getRngState(): Uint8Array {
 /** Sets the default generator's state. Same as torch.set_rng_state. */
 export function setRngState(state: Uint8Array): void {
   defaultGenerator.setState(state)
+}
+
+/** A word's successor, from itself, the next word and the one `SHIFT` further on. */
+function twisted(word: number, next: number, far: number): number {
+  const y = (word & ~0x7fffffff) | (next & 0x7fffffff)
+  return far ^ (y >>> 1) ^ (-(y & 1) & TWIST)
+}
+
+/** The 32 bits that a word of the state shows, as a signed number. */
+function temper(word: number): number {
+  let y = word ^ (word >>> 11)
+  y ^= (y << 7) & 0x9d2c5680
+  y ^= (y << 15) & 0xefc60000
+  return y ^ (y >>> 18)
 }
 
 /** PyTorch's own count of the draws before the next twist: 1 for a fresh seed, where the first draw twists. */

@@ -367,4 +367,21 @@ test('erfinv of ordinary arguments undoes erf: erf(0.5) = 0.5204998778, erf(1) =
   for (const [x, y] of [[0.5, 0.5204998778], [1, 0.8427007929], [2, 0.995322265]]) assert.ok(Math.abs(erfinv(y) - x) < 3e-6)
 })
 
+test('bernoulli compares 53 bits of two draws with p, wherever in the state it begins and however near to 0 or 1 p is', () => {
+  for (const p of [0, 2 ** -50, 2 ** -21, 3 * 2 ** -22, 0.1, 0.5, 1 - 2 ** -53, 1])
+    for (const skipped of [0, 1, 311, 623]) {
+      const [one, other] = [new Generator(5), new Generator(5)]
+      for (let i = 0; i < skipped; i++) one.random()
+      for (let i = 0; i < skipped; i++) other.random()
+      const numbers = new Float32Array(1500)
+      one.bernoulli(numbers, p)
+      const expected = numbers.map(() => {
+        const upper = other.random() & 0x1fffff
+        return Number((upper * 2 ** 32 + other.random()) * 2 ** -53 < p)
+      })
+      assert.equal([...numbers], [...expected])
+      assert.is(one.random(), other.random())
+    }
+})
+
 test.run()

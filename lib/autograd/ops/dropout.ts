@@ -14,10 +14,7 @@ export interface Dropping {
 /** Factors of a new mask: 0 with probability p, else 1 / (1 − p). Drawn in row-major order. */
 export function drawMask(shape: Shape, { p, generator }: Dropping): NDArray {
   const mask = NDArray.empty(shape)
-  const factors = mask.values()
-  generator.bernoulli(factors, 1 - p)
-  const scale = 1 / Math.fround(1 - p)
-  for (let i = 0; i < factors.length; i++) factors[i] *= scale
+  generator.bernoulli(mask.values(), 1 - p, 1 / Math.fround(1 - p))
   return mask
 }
 
