@@ -11,9 +11,11 @@ export interface ZeroGradOptions {
 /** Forgets the gradients of all `tensors`. Same as zero_grad of torch.nn.Module and torch.optim.Optimizer from 2.0 on. */
 export function zeroGrad(tensors: Iterable<Tensor>, given: ZeroGradOptions = {}): void {
   const { setToNone } = optionsOf('zeroGrad', given, { setToNone: true })
-  for (const tensor of tensors) {
-    if (setToNone) tensor.grad = null
-    if (tensor.grad?.requiresGrad) tensor.grad = tensor.grad.detach()
-    noGrad(() => tensor.grad?.zero_())
-  }
+  if (setToNone) for (const tensor of tensors) tensor.grad = null
+  else noGrad(() => {
+    for (const tensor of tensors) {
+      if (tensor.grad?.requiresGrad) tensor.grad = tensor.grad.detach()
+      tensor.grad?.zero_()
+    }
+  })
 }
