@@ -102,23 +102,26 @@ class Arrivals {
   expect(nodes: readonly Node[]): void {
     for (const { edges } of nodes) for (const edge of edges) if (edge && 'leaf' in edge) this.#senders.set(edge.leaf, (this.#senders.get(edge.leaf) ?? 0) + 1)
   }
-  /** The leaves whose gradient is complete now that `node` has been asked, with it. */
-  *completedBy(node: Node): Iterable<[Tensor, Tensor]> {
+  /** Hands out the leaves whose gradient is complete now that `node` has been asked. */
+  takeCompletedBy(node: Node, receive: (leaf: Tensor, grad: Tensor) => void): void {
     for (const edge of node.edges) {
       if (!edge || !('leaf' in edge)) continue
       const left = (this.#senders.get(edge.leaf) ?? 0) - 1
       this.#senders.set(edge.leaf, left)
-      const sum = left === 0 && this.#leaves.get(edge.leaf)
-      if (sum) yield this.#takeLeaf(edge.leaf, sum)
+      if (left === 0) this.#takeLeaf(edge.leaf, receive)
     }
   }
-  /** The leaves that no node has completed. */
-  *leaves(): Iterable<[Tensor, Tensor]> {
-    for (const [leaf, sum] of this.#leaves) yield this.#takeLeaf(leaf, sum)
+  /** Hands out the leaves that no node has completed. */
+  takeLeaves(receive: (leaf: Tensor, grad: Tensor) => void): void {
+    for (const leaf of [...this.#leaves.keys()]) this.#takeLeaf(leaf, receive)
   }
-  #takeLeaf(leaf: Tensor, sum: Tensor): [Tensor, Tensor] {
+  #takeLeaf(leaf: Tensor, receive: (leaf: Tensor, grad: Tensor) => void): void {
+    const sum = this.#leaves.get(leaf)
+    if (!sum) return
     this.#leaves.delete(leaf)
-    return [leaf, leaf.leafHooks.reduce((grad, hook) => runHook(hook, kept(grad)), sum)]
+    const grad = leaf.leafHooks.reduce((before, hook) => runHook(hook, kept(before)), sum)
+    receive(leaf, grad)
+    this.drop(grad)
   }
 
   /** Whether a gradient has its memory for itself; then that belongs to the receiver from now on. */
@@ -193,17 +196,11 @@ function pass(accumulates: boolean, { createGraph }: Required<BackwardOptions>, 
 /** What a pass does with gradients that are complete: those of a node's outputs, and of a leaf. */
 interface Receiver {
   node?(node: Node, grads: readonly (Tensor | null)[]): void
-  leaf(leaf: Tensor, grad: Tensor): void
+  readonly leaf: (leaf: Tensor, grad: Tensor) => void
 }
 
 /** Sends gradients through `nodes`, latest first. */
 function propagate(nodes: readonly Node[], arrivals: Arrivals, receiver: Receiver, { retainGraph }: Required<BackwardOptions>): void {
-  const receiveLeaves = (leaves: Iterable<[Tensor, Tensor]>) => {
-    for (const [leaf, grad] of leaves) {
-      receiver.leaf(leaf, grad)
-      arrivals.drop(grad)
-    }
-  }
   arrivals.expect(nodes)
   for (const node of nodes) {
     const grads = arrivals.take(node)
@@ -223,13 +220,13 @@ function propagate(nodes: readonly Node[], arrivals: Arrivals, receiver: Receive
       })
       grads.forEach((grad) => arrivals.drop(grad))
     }
-    receiveLeaves(arrivals.completedBy(node))
+    arrivals.takeCompletedBy(node, receiver.leaf)
   }
   for (const [node, grads] of arrivals.rest()) {
     receiver.node?.(node, grads)
     grads.forEach((grad) => arrivals.drop(grad))
   }
-  receiveLeaves(arrivals.leaves())
+  arrivals.takeLeaves(receiver.leaf)
 }
 
 /** tensor.grad += grad. A gradient that is recorded makes a new sum; else the sum is made in place, as in PyTorch. */

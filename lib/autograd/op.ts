@@ -54,8 +54,11 @@ const isTensor = (value: unknown): value is Tensor => typeof value === 'object' 
 
 /** Throws unless every input is a tensor; `optional` ones may be left out. */
 export function checkTensors(operation: string, inputs: readonly unknown[], optional: readonly unknown[] = []): void {
-  for (const input of [...inputs, ...optional.filter((input) => input !== null && input !== undefined)]) if (!isTensor(input)) throw new ValueError(operation, `${describe(input)} is no tensor`, 'make a tensor() of it')
+  for (const input of inputs) if (!isTensor(input)) throw noTensor(operation, input)
+  for (const input of optional) if (input !== null && input !== undefined && !isTensor(input)) throw noTensor(operation, input)
 }
+
+const noTensor = (operation: string, value: unknown) => new ValueError(operation, `${describe(value)} is no tensor`, 'make a tensor() of it')
 
 /** A value that is no tensor, in a few words. */
 function describe(value: unknown): string {
@@ -79,7 +82,7 @@ export function defineOp<const I extends Arrays, R extends NDArray | NDArray[], 
   opNames.push(name)
   const nodeName = nodeNameOf(name)
   const op = (inputs: readonly (Tensor | null)[], options: O): Tensor | Tensor[] => {
-    checkTensors(name, rule.optional ? inputs.filter((input) => input !== null) : inputs)
+    checkTensors(name, rule.optional ? [] : inputs, rule.optional ? inputs : [])
     const recording = isGradEnabled()
     const needs = inputs.map((input) => recording && input !== null && input.requiresGrad)
     const context = new Context(name, needs, inputs.map((input) => input?.shape ?? []))

@@ -82,15 +82,19 @@ export abstract class AnyModule extends Callable {
   *children(): Generator<AnyModule> {
     for (const [, child] of this.namedChildren()) yield child
   }
-  /** This module, named '', and all below it; a shared one once. */
-  *namedModules(prefix = '', seen: Set<AnyModule> = new Set()): Generator<[string, AnyModule]> {
-    if (seen.has(this)) return
-    seen.add(this)
-    yield [prefix, this]
-    for (const [name, child] of this.namedChildren()) yield* child.namedModules(join(prefix, name), seen)
+  /** This module, named '', and all below it; a shared one once, under its first name. */
+  *namedModules(prefix = ''): Generator<[string, AnyModule]> {
+    for (const [module, name] of this.#collect(prefix, new Map())) yield [name, module]
   }
   *modules(): Generator<AnyModule> {
-    for (const [, module] of this.namedModules()) yield module
+    yield* this.#collect('', new Map()).keys()
+  }
+  /** Lists this module and all below it with their names, outer ones first. A list is made, as models are walked at every call. */
+  #collect(name: string, into: Map<AnyModule, string>): Map<AnyModule, string> {
+    if (into.has(this)) return into
+    into.set(this, name)
+    for (const [own, value] of this.#properties()) if (value instanceof AnyModule) value.#collect(join(name, own), into)
+    return into
   }
   /** Parameters with their PyTorch names; a shared one once, under its first name. */
   *namedParameters(): Generator<[string, Parameter]> {

@@ -6,10 +6,11 @@ import { broadcastShapes, showShape } from './shape.ts'
 
 /** (..., M, K) · (..., K, N) + bias (N,) -> (..., M, N); leading dimensions broadcast. */
 export function matmul(a: NDArray, b: NDArray, bias: NDArray | null = null): NDArray {
-  const [M, K] = a.shape.slice(-2)
-  const [K2, N] = b.shape.slice(-2)
-  if (K !== K2)
-    throw new ShapeError('matmul', `${showShape(a.shape)} and ${showShape(b.shape)} cannot be multiplied: inner sizes ${K} and ${K2} differ`, 'transpose one of them, or check the order of the arguments')
+  const M = a.shape[a.ndim - 2]
+  const K = a.shape[a.ndim - 1]
+  const N = b.shape[b.ndim - 1]
+  if (K !== b.shape[b.ndim - 2])
+    throw new ShapeError('matmul', `${showShape(a.shape)} and ${showShape(b.shape)} cannot be multiplied: inner sizes ${K} and ${b.shape[b.ndim - 2]} differ`, 'transpose one of them, or check the order of the arguments')
   const batch = broadcastShapes('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2))
   const out = NDArray.empty([...batch, M, N])
   kernels().matmul(out, a.expand([...batch, M, K]), b.expand([...batch, K, N]), bias)

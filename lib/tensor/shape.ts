@@ -11,7 +11,7 @@ export function showShape(shape: Shape): string {
 /** How many numbers a tensor of this shape holds: 1 for a scalar, shape (). */
 export function numelOf(shape: Shape): number {
   let numel = 1
-  for (const size of shape) numel *= size
+  for (let d = 0; d < shape.length; d++) numel *= shape[d]
   return numel
 }
 
@@ -78,7 +78,8 @@ export function inferShape(operation: string, shape: Shape, from: Shape): Shape 
   const numel = numelOf(from)
   let known = 1
   let unknown = 0
-  for (const size of shape) {
+  for (let d = 0; d < shape.length; d++) {
+    const size = shape[d]
     if (!Number.isInteger(size) || size < -1) throw cannotBecome(operation, shape, from, 'sizes must be whole numbers of at least 0')
     if (size === -1) unknown++
     else known *= size
@@ -90,7 +91,7 @@ export function inferShape(operation: string, shape: Shape, from: Shape): Shape 
     return shape.map((size) => (size === -1 ? numel / known : size))
   }
   if (known !== numel) throw cannotBecome(operation, shape, from, `that is ${known} numbers, not ${numel}`)
-  return [...shape]
+  return shape.slice()
 }
 
 function cannotBecome(operation: string, shape: Shape, from: Shape, problem: string): ShapeError {

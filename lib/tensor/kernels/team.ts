@@ -94,18 +94,32 @@ export function joinTeam({ layout, cells, numbers, mostArguments, kernels, threa
   const taking = takesFront(thread) ? (1 << CHUNK_BITS) - 1 : -1
 
   let known = -1
-  let args: readonly number[] = []
+  /**
+   * What the kernel of the job `known` is called with. As the list has held something else than numbers, V8 keeps whole numbers in it
+   * as they are; of a list with nothing but numbers, some of them fractions, it would box every one at each call.
+   */
+  const given: unknown[] = [null]
+
+  function learn(job: number, count: number): void {
+    const first = (job & (RING - 1)) * mostArguments
+    for (let i = 0; i < count; i++) {
+      const whole = numbers[first + i] | 0
+      given[i] = Object.is(whole, numbers[first + i]) ? whole : numbers[first + i]
+    }
+    given.length = count + 3
+    given[count + 2] = thread
+    known = job
+  }
 
   function work(job: number, ticket: number, taker: number): void {
     const line = lineOf(job)
-    if (job !== known) {
-      const first = (job & (RING - 1)) * mostArguments
-      args = Array.from(numbers.subarray(first, first + cells[line + ARGUMENTS]))
-      known = job
-    }
+    const count = cells[line + ARGUMENTS]
+    if (job !== known) learn(job, count)
     const fromFront = (ticket >> CHUNK_BITS) & LEFT
     const begin = (takesFront(taker) ? fromFront : fromFront + (ticket & LEFT) - 1) * cells[line + GRAIN]
-    kernels[cells[line + KERNEL]](...args, begin, Math.min(begin + cells[line + GRAIN], cells[line + COUNT]), thread)
+    given[count] = begin
+    given[count + 1] = Math.min(begin + cells[line + GRAIN], cells[line + COUNT])
+    Reflect.apply(kernels[cells[line + KERNEL]], undefined, given)
   }
 
   function leave(job: number): void {
