@@ -732,7 +732,7 @@ export class Tensor {
   /** 1 with probability p, else 0. */
   bernoulli_(p = 0.5, given: { readonly generator?: Generator } = {}): this {
     const { generator } = optionsOf('bernoulli_', given, { generator: defaultGenerator })
-    return this.#draw('bernoulli_', (out) => generator.bernoulli(out, p))
+    return this.#draw('bernoulli_', (out) => generator.bernoulli(NDArray.from(out, [out.length]), p))
   }
 
   #inPlace(name: string, compute: (old: Tensor) => Tensor): this {

@@ -1,16 +1,17 @@
 /**
  * Random numbers: PyTorch's CPU generator, bit for bit. From the same seed, the same calls give the same numbers.
  *
- * The engine is the Mersenne Twister MT19937 (Matsumoto and Nishimura 1998). What is drawn from it follows PyTorch's kernels
+ * What is drawn from the Mersenne Twister follows PyTorch's kernels
  * for AVX2 and AVX512: a * b + c is one fused multiply-add, written Math.fround(a * b + c), and every other float32 operation is
  * rounded by itself. A double holds the product of two float32 exactly, so the sum is all that is rounded before fround.
  */
 import { ShapeError, ValueError } from './errors.ts'
 import { bits, float, float32s, fround } from './float32.ts'
+import { kernels } from './kernels/active.ts'
+import { isUsedUp, placeAfter, temper, twist, WORDS } from './mersenne-twister.ts'
+import { NDArray } from './ndarray.ts'
+import { pin } from './storage.ts'
 
-const WORDS = 624
-const SHIFT = 397
-const TWIST = 0x9908b0df | 0
 const STATE_BYTES = 5056
 
 const TWO_32 = 2 ** 32
@@ -26,7 +27,11 @@ const DEFAULT_SEED = 67280421310721n
 
 /** A source of random numbers. Same as torch.Generator('cpu'); the fills write a dense tensor's numbers in memory order. */
 export class Generator {
-  #words = new Uint32Array(WORDS)
+  /** The words of the twister, as the bits of numbers, so that kernels can draw from them; the second array is where they put the next ones. */
+  #state = NDArray.zeros([WORDS])
+  #spare = NDArray.zeros([WORDS])
+  /** The same words, to be drawn from here; null when a kernel that may not have ended changes them. */
+  #seen: Uint32Array | null = null
   #next = 0
   #seed = 0n
   /** The second number of the last Box-Muller pair made in double precision, until it is asked for. */
@@ -99,15 +104,25 @@ export class Generator {
     if (!isEngine || (isCached !== 0 && isCached !== 1) || !Number.isFinite(cached))
       throw new ValueError('setState', 'these bytes are no state of a generator', 'pass what getState returned, unchanged')
     this.#seed = view.getBigUint64(0, true)
-    this.#words = words
+    this.#words.set(words)
     this.#next = next
     this.#cachedNormal = isCached === 1 ? cached : undefined
   }
 
   /** The next 32 bits: a whole number in [0, 2^32). */
   random(): number {
-    if (this.#next === 0 || this.#next === WORDS) this.#twist()
-    return temper(this.#words[this.#next++]) >>> 0
+    const words = this.#words
+    if (isUsedUp(this.#next)) {
+      twist(words)
+      this.#next = 0
+    }
+    return temper(words[this.#next++]) >>> 0
+  }
+
+  get #words(): Uint32Array {
+    if (this.#seen) return this.#seen
+    const { data } = this.#state.storage
+    return (this.#seen = new Uint32Array(data.buffer, data.byteOffset, WORDS))
   }
 
   /** The next 64 bits, the first draw above the second. */
@@ -144,25 +159,16 @@ export class Generator {
     for (let i = 0; i < out.length; i++) out[i] = this.#standardNormal() * std + mean
   }
 
-  /** `one` with probability p, else 0. Two draws each. Same as Tensor.bernoulli_(p) of a build without MKL. */
-  bernoulli(out: Float32Array, p: number, one = 1): void {
+  /** `one` with probability p, else 0, into a dense array. Two draws each. Same as Tensor.bernoulli_(p) of a build without MKL. */
+  bernoulli(out: NDArray, p: number, one = 1): void {
     checkProbability('bernoulli', p)
-    // A uniform number is below p if its 53 bits are below this. Nearly always the upper ones tell, which are those of the first draw.
-    const bound = Math.ceil(p / EPSILON_53)
-    const [upper, lower] = [Math.floor(bound / TWO_32), bound % TWO_32]
-    for (let i = 0; i < out.length; ) {
-      if (this.#next === 0 || this.#next === WORDS) this.#twist()
-      const words = this.#words
-      const pairs = Math.min(out.length - i, (WORDS - this.#next) >> 1)
-      let at = this.#next
-      for (const end = i + pairs; i < end; i++, at += 2) {
-        const high = temper(words[at]) & 0x1fffff
-        out[i] = high < upper || (high === upper && temper(words[at + 1]) >>> 0 < lower) ? one : 0
-      }
-      this.#next = at
-      // One word is left: the pair goes on with those of the next turn.
-      if (at === WORDS - 1 && i < out.length) out[i++] = this.#uniform53() < p ? one : 0
-    }
+    if (out.numel === 0) return
+    const engine = kernels()
+    for (const { storage } of [this.#state, this.#spare]) pin(storage)
+    engine.bernoulli(out, this.#spare, this.#state, this.#next, p, one)
+    ;[this.#state, this.#spare] = [this.#spare, this.#state]
+    this.#seen = null
+    this.#next = placeAfter(this.#next, 2 * out.numel)
   }
 
   /** out[i] is 1 with probability probabilities[i], else 0. One draw each. Same as torch.bernoulli(probabilities). */
@@ -257,16 +263,6 @@ export class Generator {
     this.#cachedNormal = radius * Math.sin(angle)
     return radius * Math.cos(angle)
   }
-
-  /** MT19937's recurrence: the next 624 words, in place. */
-  #twist(): void {
-    const words = this.#words
-    let i = 0
-    for (; i < WORDS - SHIFT; i++) words[i] = twisted(words[i], words[i + 1], words[i + SHIFT])
-    for (; i < WORDS - 1; i++) words[i] = twisted(words[i], words[i + 1], words[i + SHIFT - WORDS])
-    words[i] = twisted(words[i], words[0], words[SHIFT - 1])
-    this.#next = 0
-  }
 }
 
 /** The generator behind every draw that names no other. */
@@ -290,20 +286,6 @@ export function getRngState(): Uint8Array {
 /** Sets the default generator's state. Same as torch.set_rng_state. */
 export function setRngState(state: Uint8Array): void {
   defaultGenerator.setState(state)
-}
-
-/** A word's successor, from itself, the next word and the one `SHIFT` further on. */
-function twisted(word: number, next: number, far: number): number {
-  const y = (word & ~0x7fffffff) | (next & 0x7fffffff)
-  return far ^ (y >>> 1) ^ (-(y & 1) & TWIST)
-}
-
-/** The 32 bits that a word of the state shows, as a signed number. */
-function temper(word: number): number {
-  let y = word ^ (word >>> 11)
-  y ^= (y << 7) & 0x9d2c5680
-  y ^= (y << 15) & 0xefc60000
-  return y ^ (y >>> 18)
 }
 
 /** PyTorch's own count of the draws before the next twist: 1 for a fresh seed, where the first draw twists. */

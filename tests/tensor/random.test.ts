@@ -5,6 +5,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ShapeError, ValueError } from '../../lib/tensor/errors.ts'
 import { erfinv } from '../../lib/tensor/erfinv.ts'
+import { NDArray } from '../../lib/tensor/ndarray.ts'
 import { defaultGenerator, Generator, getRngState, initialSeed, manualSeed, setRngState } from '../../lib/tensor/random.ts'
 
 interface Golden {
@@ -30,6 +31,8 @@ function filled(n: number, fill: (generator: Generator, out: Float32Array) => vo
   }
 }
 
+const dense = (out: Float32Array) => NDArray.from(out, [out.length])
+
 const rand = (n: number) => uniform(n, 0, 1)
 const randn = (n: number, mean = 0, std = 1) => filled(n, (generator, out) => generator.normal(out, mean, std))
 const uniform = (n: number, low: number, high: number) => filled(n, (generator, out) => generator.uniform(out, low, high))
@@ -53,7 +56,7 @@ const attention: Draw = (generator) => {
 }
 
 /** nn.Dropout(0.3) of 16 ones: what is kept, scaled. */
-const dropout: Draw = (generator) => filled(16, (_, out) => generator.bernoulli(out, 1 - 0.3))(generator).map((kept) => kept / Math.fround(1 - 0.3))
+const dropout: Draw = (generator) => filled(16, (_, out) => generator.bernoulli(dense(out), 1 - 0.3))(generator).map((kept) => kept / Math.fround(1 - 0.3))
 
 /** One epoch of a shuffled DataLoader: a seed that is thrown away, then the seed of the order. */
 const loaderOrder: Draw = (generator) => {
@@ -83,7 +86,7 @@ const draws: Record<string, Draw> = {
   'torch.randperm(5000)': randperm(5000),
   'torch.randint(0, 10, (12,))': randint(12, 0, 10),
   'torch.randint(0, 2**40, (3,))': randint(3, 0, 2 ** 40),
-  'torch.empty(8).bernoulli_(0.25)': filled(8, (generator, out) => generator.bernoulli(out, 0.25)),
+  'torch.empty(8).bernoulli_(0.25)': filled(8, (generator, out) => generator.bernoulli(dense(out), 0.25)),
   'torch.bernoulli(torch.full((8,), 0.25))': bernoulliEach(new Array(8).fill(0.25)),
   'torch.bernoulli(torch.arange(16) / 16)': bernoulliEach(Array.from({ length: 16 }, (_, i) => i / 16)),
   'list(torch.nn.Linear(3, 4).parameters())': affine(4, 3),
@@ -275,9 +278,9 @@ test('a fill writes its part of a buffer and no more', () => {
 test('probabilities 0 and 1 are certain, and ranges of one number hold it', () => {
   const generator = new Generator(1)
   const out = new Float32Array(1000)
-  generator.bernoulli(out, 0)
+  generator.bernoulli(dense(out), 0)
   assert.ok(out.every((x) => x === 0))
-  generator.bernoulli(out, 1)
+  generator.bernoulli(dense(out), 1)
   assert.ok(out.every((x) => x === 1))
   generator.randint(out, -4, -3)
   assert.ok(out.every((x) => x === -4))
@@ -303,7 +306,7 @@ test('an empty tensor and permutations of 0 and 1 take no draws', () => {
   generator.uniform(empty)
   generator.normal(empty)
   generator.normalScalar(empty)
-  generator.bernoulli(empty, 0.5)
+  generator.bernoulli(dense(empty), 0.5)
   generator.bernoulliEach(empty, empty)
   generator.randint(empty, 0, 5)
   generator.exponential(empty)
@@ -326,9 +329,9 @@ test('arguments out of range are refused by name before anything is drawn', () =
       ['normal', () => generator.normal(out, 0, -1)],
       ['normal', () => generator.normal(out, 0, NaN)],
       ['normal', () => generator.normalScalar(out, 0, -1)],
-      ['bernoulli', () => generator.bernoulli(out, 1.1)],
-      ['bernoulli', () => generator.bernoulli(out, -0.1)],
-      ['bernoulli', () => generator.bernoulli(out, NaN)],
+      ['bernoulli', () => generator.bernoulli(dense(out), 1.1)],
+      ['bernoulli', () => generator.bernoulli(dense(out), -0.1)],
+      ['bernoulli', () => generator.bernoulli(dense(out), NaN)],
       ['randint', () => generator.randint(out, 3, 3)],
       ['randint', () => generator.randint(out, 4, 3)],
       ['randint', () => generator.randint(out, 0.5, 3)],
@@ -374,7 +377,7 @@ test('bernoulli compares 53 bits of two draws with p, wherever in the state it b
       for (let i = 0; i < skipped; i++) one.random()
       for (let i = 0; i < skipped; i++) other.random()
       const numbers = new Float32Array(1500)
-      one.bernoulli(numbers, p)
+      one.bernoulli(dense(numbers), p)
       const expected = numbers.map(() => {
         const upper = other.random() & 0x1fffff
         return Number((upper * 2 ** 32 + other.random()) * 2 ** -53 < p)
@@ -385,3 +388,30 @@ test('bernoulli compares 53 bits of two draws with p, wherever in the state it b
 })
 
 test.run()
+
+test('bernoulli looks at the second draw where the first is that of p', () => {
+  const other = new Generator(3)
+  const uniforms = Array.from({ length: 700 }, () => ((other.random() & 0x1fffff) * 2 ** 32 + other.random()) * 2 ** -53)
+  for (const i of [0, 1, 2, 3, 100, 311, 312, 623, 697, 699]) {
+    for (const [p, expected] of [[uniforms[i], 0], [uniforms[i] + 2 ** -53, 1]]) {
+      const out = new Float32Array(700)
+      new Generator(3).bernoulli(dense(out), p)
+      assert.is(out[i], expected)
+    }
+  }
+})
+
+test('draws go on after masks, and masks after draws, without a break', () => {
+  const [one, other] = [new Generator(8), new Generator(8)]
+  const words = (count: number) => Array.from({ length: count }, () => other.random())
+  for (const [masks, draws] of [[3, 1], [400, 0], [1, 617], [5000, 2], [312, 1], [311, 625]]) {
+    one.bernoulli(dense(new Float32Array(masks)), 0.5)
+    words(2 * masks)
+    assert.equal(Array.from({ length: draws }, () => one.random()), words(draws))
+    assert.equal(one.getState(), other.getState())
+  }
+  one.setState(other.getState())
+  assert.is(one.random(), other.random())
+  one.manualSeed(8)
+  assert.is(one.random(), new Generator(8).random())
+})

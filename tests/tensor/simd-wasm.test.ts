@@ -63,6 +63,17 @@ test('lanes are shuffled, spread and stored one by one', () => {
   assert.equal(run(() => f32x4.fromI32x4(i32x4.shl(i32x4.add(i32x4.constants(1, 2, 3, 4), i32x4.splat(1)), 1)), [0, 0, 0, 0]), [4, 6, 8, 10])
 })
 
+test('four whole numbers are shifted and compared as 32 bits, and tell whether any bit is set', () => {
+  const of = (...whole: [number, number, number, number]) => i32x4.constants(...whole)
+  const bits = of(-8, 7, 1, 0)
+  assert.equal(run(() => f32x4.fromI32x4(i32x4.shrU(bits, 30)), [0, 0, 0, 0]), [3, 0, 0, 0])
+  assert.equal(run(() => f32x4.fromI32x4(i32x4.shrS(i32x4.shl(bits, 31), 31)), [0, 0, 0, 0]), [0, -1, -1, 0])
+  assert.equal(run(() => f32x4.fromI32x4(v128.xor(bits, of(1, 2, 3, 4))), [0, 0, 0, 0]), [-7, 5, 2, 4])
+  assert.equal(run((ones) => v128.and(ones, i32x4.eq(bits, of(-8, 8, 1, -1))), [1, 1, 1, 1]), [1, 0, 1, 0])
+  assert.equal(run((ones) => v128.and(ones, i32x4.ltU(bits, of(7, -8, 0, 1))), [1, 1, 1, 1]), [0, 1, 0, 1])
+  assert.equal([of(0, 0, 0, 0), of(0, 0, 4, 0)].map((x) => runI32(() => v128.anyTrue(x), 0, 0)), [0, 1])
+})
+
 test('float32 are turned into double precision and back', () => {
   const third = Math.fround(1 / 3)
   assert.equal(run((a, b) => f64x2.demote(f64x2.add(f64x2.mul(f64x2.promoteLow(a), f64x2.promoteLow(a)), f64x2.promoteLow(b))), [third, -2, 9, 9], [-third, 0.5, 9, 9]), [Math.fround(third * third - third), 4.5, 0, 0])
@@ -71,7 +82,8 @@ test('float32 are turned into double precision and back', () => {
 })
 
 test('whole numbers wrap, divide and compare as 32 bits', () => {
-  assert.equal([i32.add, i32.sub, i32.mul, i32.and, i32.or, i32.shl].map((op) => runI32(op, 0x7fffffff, 3)), [-2147483646, 2147483644, 2147483645, 3, 0x7fffffff, -8])
+  assert.equal([i32.add, i32.sub, i32.mul, i32.and, i32.or, i32.shl, i32.shrU].map((op) => runI32(op, 0x7fffffff, 3)), [-2147483646, 2147483644, 2147483645, 3, 0x7fffffff, -8, 0xfffffff])
+  assert.is(runI32(i32.shrU, -1, 31), 1)
   assert.equal([i32.divU, i32.remU].map((op) => runI32(op, -1, 10)), [429496729, 5])
   assert.equal([i32.ltS, i32.ltU, i32.gtS, i32.leS, i32.geS, i32.eq].map((op) => runI32(op, -1, 1)), [1, 0, 0, 1, 0, 0])
   assert.is(runI32((a, b) => i32.select(a, b, i32.eqz(b)), 7, 9), 9)

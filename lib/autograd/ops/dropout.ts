@@ -14,7 +14,7 @@ export interface Dropping {
 /** Factors of a new mask: 0 with probability p, else 1 / (1 − p). Drawn in row-major order. */
 export function drawMask(shape: Shape, { p, generator }: Dropping): NDArray {
   const mask = NDArray.empty(shape)
-  generator.bernoulli(mask.values(), 1 - p, 1 / Math.fround(1 - p))
+  generator.bernoulli(mask, 1 - p, 1 / Math.fround(1 - p))
   return mask
 }
 

@@ -148,6 +148,12 @@ export interface Kernels {
   /** out[..., index[..., j]] += x[..., j] on zeroed out: the adjoint of gather. */
   scatterAdd(out: NDArray, x: NDArray, index: NDArray): void
 
+  /**
+   * out = `one` with probability p, else 0; two draws of the Mersenne Twister each (../mersenne-twister.ts). `state` (624,) holds its words as the
+   * bits of numbers, the next one shown is `next`; `nextState` gets the words that follow.
+   */
+  bernoulli(out: NDArray, nextState: NDArray, state: NDArray, next: number, p: number, one: number): void
+
   /** Optimizers, on all parameters at once, in place. Parameters and buffers are dense. */
   sgd(steps: readonly SGDStep[], rule: SGDRule): void
   adam(steps: readonly AdamStep[], rule: AdamRule): void

@@ -17,6 +17,7 @@ export function agreesWithReference(kernels: Kernels): keyof Kernels | null {
   const [q, k, v] = [heads(), heads(), heads()]
   const [picture, unfolded] = [random(2, 9, 11, 5), random(2, 5, 10, 3, 2, 5)]
   const windows = { kernel: [3, 2], stride: [2, 1], padding: [1, 0], dilation: [1, 1], output: [5, 10] } as const
+  const state = random(624)
   const index = NDArray.from(Float32Array.of(3, 0, 66, 3), [4], 'int64')
 
   type Trial = (engine: Kernels) => NDArray[]
@@ -42,6 +43,7 @@ export function agreesWithReference(kernels: Kernels): keyof Kernels | null {
     ['fold', (engine) => outputs([[2, 9, 11, 5]], (out) => engine.fold(out, unfolded, windows))],
     ['maxPool', (engine) => outputs([[2, 5, 10, 5], [2, 5, 10, 5]], (out, places) => engine.maxPool(out, places, picture, windows))],
     ['take', (engine) => outputs([[4, 47]], (out) => engine.take(out, x, index))],
+    ['bernoulli', (engine) => outputs([[700], [624]], (out, nextState) => engine.bernoulli(out, nextState, state, 1, 0.3, 2)).slice(0, 1)],
     ['sgd', (engine) => {
       const [param, momentum] = [x.copy(), y.copy()]
       engine.sgd([{ param, grad: y, momentum, first: false }], { lr: 0.1, momentum: 0.9, dampening: 0, weightDecay: 0.01, nesterov: true, maximize: false })

@@ -7,6 +7,7 @@ import { gather, putAdd, scatterAdd, take } from './indexing.ts'
 import { layerNorm, layerNormBackward } from './layer-norm.ts'
 import { lerp } from './lerp.ts'
 import { matmul } from './matmul.ts'
+import { bernoulli } from './random.ts'
 import { argReduce, cumsum, reduce } from './reduce.ts'
 import { rmsprop } from './rmsprop.ts'
 import { sgd } from './sgd.ts'
@@ -20,5 +21,6 @@ export const reference: Kernels = {
   matmul, layerNorm, layerNormBackward, attention, attentionBackward,
   unfold, fold, maxPool, maxPoolBackward,
   take, putAdd, gather, scatterAdd,
+  bernoulli,
   sgd, adam, rmsprop, lerp,
 }

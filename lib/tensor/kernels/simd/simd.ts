@@ -11,6 +11,7 @@ import { emitGemm } from './gemm.ts'
 import * as indexing from './indexing.ts'
 import * as layerNorm from './layer-norm.ts'
 import * as optimizer from './optimizer.ts'
+import * as random from './random.ts'
 import * as reduce from './reduce.ts'
 import { createRuntime } from './runtime.ts'
 import * as small from './small.ts'
@@ -41,6 +42,7 @@ export function createSimdEngine(heap: Heap, target: Target, threads: number): S
   windows.emitWindows(module)
   indexing.emitIndexing(module)
   optimizer.emitOptimizer(module, target)
+  random.emitRandom(module)
   const compiled = new WebAssembly.Module(module.encode({ initial: 1, maximum: heap.maximumPages, shared: heap.shared }))
   const instance = new WebAssembly.Instance(compiled, { env: { memory: heap.memory } })
   const runtime = createRuntime(heap, instance, null)
@@ -60,6 +62,7 @@ export function createSimdEngine(heap: Heap, target: Target, threads: number): S
     attention: on(small.attention), attentionBackward: on(small.attentionBackward),
     unfold: on(windows.unfold), fold: on(windows.fold), maxPool: on(windows.maxPool), maxPoolBackward: on(windows.maxPoolBackward),
     take: on(indexing.take), putAdd: on(indexing.putAdd), gather: on(indexing.gather), scatterAdd: on(indexing.scatterAdd),
+    bernoulli: on(random.bernoulli),
     sgd: on(optimizer.sgd), adam: on(optimizer.adam), rmsprop: on(optimizer.rmsprop), lerp: on(optimizer.lerp),
   }
   return {

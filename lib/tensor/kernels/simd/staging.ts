@@ -5,7 +5,7 @@ import { Storage } from '../../storage.ts'
 import type { Kernels } from '../kernels.ts'
 
 /** How many of a kernel's first arrays it writes. */
-const OUTPUTS: Partial<Record<keyof Kernels, number>> = { layerNorm: 3, layerNormBackward: 3, attention: 2, attentionBackward: 3, maxPool: 2 }
+const OUTPUTS: Partial<Record<keyof Kernels, number>> = { layerNorm: 3, layerNormBackward: 3, attention: 2, attentionBackward: 3, maxPool: 2, bernoulli: 2 }
 
 /** Kernels that only move numbers: for dense ordinary arrays, moving them to the heap and back would be all the work. */
 const MOVES: ReadonlySet<keyof Kernels> = new Set(['fill', 'copy', 'take', 'gather'])

@@ -100,7 +100,7 @@ const store = <T extends ValueType>(type: T, align: number, ...op: number[]) => 
 export const i32 = {
   add: binary('i32', 'i32', 0x6a), sub: binary('i32', 'i32', 0x6b), mul: binary('i32', 'i32', 0x6c),
   divU: binary('i32', 'i32', 0x6e), remU: binary('i32', 'i32', 0x70),
-  and: binary('i32', 'i32', 0x71), or: binary('i32', 'i32', 0x72), shl: binary('i32', 'i32', 0x74),
+  and: binary('i32', 'i32', 0x71), or: binary('i32', 'i32', 0x72), shl: binary('i32', 'i32', 0x74), shrU: binary('i32', 'i32', 0x76),
   eqz: unary('i32', 'i32', 0x45), eq: binary('i32', 'i32', 0x46),
   ltS: binary('i32', 'i32', 0x48), ltU: binary('i32', 'i32', 0x49), gtS: binary('i32', 'i32', 0x4a), leS: binary('i32', 'i32', 0x4c), geS: binary('i32', 'i32', 0x4e),
   load: load('i32', 2, 0x28), store: store('i32', 2, 0x36),
@@ -136,8 +136,10 @@ export const v128 = {
   /** Lane `lane` to memory; or two lanes, `pair` 0 or 1. */
   store1: (pointer: Arg<'i32'>, vector: Expr<'v128'>, lane: number, offset = 0): Statement => ({ code: [codeOf('i32', pointer), vector.code, simd(90), 2, unsigned(offset), lane] }),
   store2: (pointer: Arg<'i32'>, vector: Expr<'v128'>, pair: number, offset = 0): Statement => ({ code: [codeOf('i32', pointer), vector.code, simd(91), 2, unsigned(offset), pair] }),
-  and: binary('v128', 'v128', ...simd(78)), andNot: binary('v128', 'v128', ...simd(79)), or: binary('v128', 'v128', ...simd(80)),
+  and: binary('v128', 'v128', ...simd(78)), andNot: binary('v128', 'v128', ...simd(79)), or: binary('v128', 'v128', ...simd(80)), xor: binary('v128', 'v128', ...simd(81)),
   not: unary('v128', 'v128', ...simd(77)),
+  /** 1 if any bit is. */
+  anyTrue: unary('v128', 'i32', ...simd(83)),
   /** Bits of a where the mask has ones, of b elsewhere. */
   select: (a: Arg<'v128'>, b: Arg<'v128'>, mask: Arg<'v128'>): Expr<'v128'> => ternary('v128', ...simd(82))(a, b, mask),
   /** Four lanes chosen from the eight of a and b. */
@@ -174,7 +176,8 @@ export const i32x4 = {
   add: binary('v128', 'v128', ...simd(174)), sub: binary('v128', 'v128', ...simd(177)),
   shl: (vector: Arg<'v128'>, bits: Arg<'i32'>): Expr<'v128'> => ({ type: 'v128', code: [codeOf('v128', vector), codeOf('i32', bits), simd(171)] }),
   shrS: (vector: Arg<'v128'>, bits: Arg<'i32'>): Expr<'v128'> => ({ type: 'v128', code: [codeOf('v128', vector), codeOf('i32', bits), simd(172)] }),
-  gtS: binary('v128', 'v128', ...simd(59)),
+  shrU: (vector: Arg<'v128'>, bits: Arg<'i32'>): Expr<'v128'> => ({ type: 'v128', code: [codeOf('v128', vector), codeOf('i32', bits), simd(173)] }),
+  eq: binary('v128', 'v128', ...simd(55)), ltU: binary('v128', 'v128', ...simd(58)), gtS: binary('v128', 'v128', ...simd(59)),
 }
 
 // ---- functions and modules
