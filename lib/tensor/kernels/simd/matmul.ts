@@ -39,6 +39,8 @@ const SMALL_RESULT = 1 << 14
 const MOST_ROWS = 192
 /** The fewest rows and columns of a block. */
 const FEWEST = 48
+/** The fewest rows where A is packed: for every block of columns beside them that would be done again. */
+const FEWEST_PACKED = 12
 /** A packed block of A, with the few rows more that dealing out whole tiles may give it. */
 const A_BLOCK_BYTES = packedBytes(MOST_ROWS + STRIP, K_BLOCK)
 
@@ -130,9 +132,9 @@ function multiplyBatch(runtime: Runtime, product: Product, batches: readonly Bat
 function multiply(runtime: Runtime, product: Product): void {
   const { form, M, N, K, a, lda, b, ldb, c, bias } = product
   const { rowBlocks, columnBlocks, parts } = cut(product)
-  // Packing pays where what is packed is used often enough.
+  // Packing pays where what is packed is used often enough. Where A is packed, B's rows are read a part of K at a time, which stays in the cache.
   const packsA = form[0] === 'T' && N >= 32
-  const packsB = form[1] === 'T' || (M >= 32 && N * K > PACKED_FROM)
+  const packsB = form[1] === 'T' || (!packsA && M >= 32 && N * K > PACKED_FROM)
   const aBytes = packsA ? A_BLOCK_BYTES : 0
   const bBytes = packsB ? packedBytes(N, K) : 0
   const partBytes = 4 * M * N
@@ -158,11 +160,11 @@ function pack(runtime: Runtime, kernel: string, K: number, columns: number, from
  * How many blocks of rows and columns, and parts of K: about 16 pieces of work, where they are not too small, by the shape alone.
  * A small result of a long sum, as the gradient of a weight is, is cut along K, which makes it more accurate too.
  */
-function cut({ M, N, K }: Product): { rowBlocks: number; columnBlocks: number; parts: number } {
+function cut({ form, M, N, K }: Product): { rowBlocks: number; columnBlocks: number; parts: number } {
   const pieces = Math.min(16, Math.floor((M * N * K) / (2 * CHUNK)))
   const fewest = Math.ceil(M / MOST_ROWS)
   if (M * N <= SMALL_RESULT && K >= 4 * K_BLOCK) return { rowBlocks: fewest, columnBlocks: 1, parts: Math.min(16, Math.floor(K / K_BLOCK)) }
   if (pieces < 2) return { rowBlocks: fewest, columnBlocks: 1, parts: 1 }
-  const rowBlocks = Math.max(fewest, Math.min(pieces, Math.ceil(M / FEWEST)))
+  const rowBlocks = Math.max(fewest, Math.min(pieces, Math.ceil(M / (form[0] === 'T' ? FEWEST_PACKED : FEWEST))))
   return { rowBlocks, columnBlocks: Math.min(Math.ceil(pieces / rowBlocks), Math.ceil(N / FEWEST)), parts: 1 }
 }
