@@ -2,7 +2,7 @@
 import { isPassing } from '../autograd/engine.ts'
 import { isGradEnabled } from '../autograd/grad-mode.ts'
 import { Tensor } from '../autograd/tensor.ts'
-import { allocatingIn, evict, hiding, reclaimHidden, Region, show, takeBack, type Storage } from '../tensor/storage.ts'
+import { allocatingIn, copyOutSmall, evict, hiding, reclaimHidden, Region, show, takeBack, type Storage } from '../tensor/storage.ts'
 import type { AnyModule } from './module.ts'
 
 /** Whether gradients are recorded in the outermost call that is running; null outside of all calls. */
@@ -42,6 +42,7 @@ function unrecordedCall<T>(module: AnyModule, call: () => T): T {
     return result
   } finally {
     takeBack(made.storages)
+    copyOutSmall()
   }
 }
 

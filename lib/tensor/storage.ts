@@ -8,6 +8,9 @@
  * are taken back when the next recorded call of a module begins, so that only one graph at a time needs memory; all others when the
  * next backward() begins, or a loader's next batch. A value counts as one of the others when the user has surely seen it: what the
  * outermost call of a module was given and returned, what hooks were given, what modules keep as properties.
+ *
+ * Small values become ordinary arrays when they are taken back, so that they can be read for ever. Copying them has to wait for the
+ * kernels, so it is done for all of them together, where a call of a module or a pass begins.
  */
 import { GraphError } from './errors.ts'
 import type { Heap } from './heap.ts'
@@ -120,6 +123,7 @@ let heap: Heap | null = null
 let region: Region | null = null
 let isHiding = false
 let retired: Storage[] = []
+let leaving: Storage[] = []
 let warned = false
 /** What values that can be taken back occupy, and how much they may: twice what one backward() has released at most, and at least this. */
 let transientBytes = 0
@@ -210,16 +214,25 @@ export function reclaimingHidden<T>(fn: () => T): T {
   }
 }
 
-/** Takes back these storages, later where another graph needs them. Small values stay readable as ordinary arrays. */
+/** Takes back these storages, later where another graph needs them. Small values stay readable: they move with the next `copyOutSmall`. */
 export function takeBack(storages: readonly Storage[]): void {
   for (const storage of storages) {
     if (storage.holders > 0) retired.push(storage)
-    else if (storage.isTransient) leave(storage, storage.bytes <= 4 * SMALL)
+    else if (storage.bytes <= 4 * SMALL) leaving.push(storage)
+    else discard(storage)
   }
+}
+
+/** Makes ordinary arrays of the small values that were taken back: all at once, because kernels have to be waited for. */
+export function copyOutSmall(): void {
+  const due = leaving
+  leaving = []
+  for (const storage of due) evict(storage)
 }
 
 /** Takes back what was retired. */
 export function reclaim(): void {
+  copyOutSmall()
   const due = retired
   retired = []
   takeBackReleased(due)
@@ -230,6 +243,7 @@ export function reclaimHidden(): void {
   const due = retired.filter(({ hidden }) => hidden)
   retired = retired.filter(({ hidden }) => !hidden)
   takeBackReleased(due)
+  copyOutSmall()
 }
 
 function takeBackReleased(due: readonly Storage[]): void {
