@@ -58,6 +58,8 @@ test('a run leaves model, checkpoint, metrics, pictures and a page that holds th
   const folder = await aRun()
   for (const name of ['curves.svg', 'confusion.svg', 'samples.png', 'attention.png']) assert.match(readFileSync(join(folder, 'report.md'), 'utf8'), `](${name})`)
   for (const name of ['samples.png', 'attention.png']) assert.ok(PNG.sync.read(readFileSync(join(folder, name))).width > 400)
+  const shown = new Set(Array.from({ length: 20 }, (_, i) => data.synthetic({ train: false, count: 20 }).get(i)[1].item())).size
+  assert.is(PNG.sync.read(readFileSync(join(folder, 'attention.png'))).height, 34 + Math.ceil(shown / 5) * 308, 'attention is shown for each class')
   for (const name of ['curves.svg', 'confusion.svg']) assert.match(readFileSync(join(folder, name), 'utf8'), /^<svg xmlns[^]*<\/svg>\n$/)
   const rows = readFileSync(join(folder, 'metrics.csv'), 'utf8').trimEnd().split('\n')
   assert.is(rows[0], 'step,epoch,loss,accuracy,lr,grad_norm,test_loss,test_accuracy')
