@@ -80,7 +80,8 @@ export function buildModel<K extends Name>({ name, options }: Architecture<K>): 
   }
 }
 
-export const isKnown = ({ name, options }: Architecture): boolean => Object.hasOwn(kinds, name) && typeof options === 'object' && options !== null
+/** Whether this is the name of a kind: a file may say anything. */
+export const isKnown = (name: string): boolean => Object.hasOwn(kinds, name)
 
 export const isModel = (module: nn.Module): module is Model => Object.values(kinds).some(({ Model }) => module instanceof Model)
 

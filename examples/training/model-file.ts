@@ -42,8 +42,8 @@ function parseCard(json: string | undefined, file: string): ModelCard {
   try {
     const card: Partial<ModelCard> = JSON.parse(json)
     const { architecture, normalization, shape, classes, data } = card
-    if (!architecture || !normalization || !shape || !classes || !data) throw new Error('a part is missing')
-    if (!isKnown(architecture)) throw new Error(`it is a ${String(architecture.name)}`)
+    if (!architecture?.options || !normalization?.mean || !Array.isArray(shape) || !Array.isArray(classes) || !data) throw new Error('a part is missing')
+    if (!isKnown(architecture.name)) throw new Error(`it is a ${String(architecture.name)}`)
     return { architecture, normalization, shape, classes, data }
   } catch (error) {
     throw refuse(error instanceof Error ? error.message : String(error))

@@ -82,6 +82,6 @@ export function makeFolder(path: string): void {
   }
 }
 
-const isFolder = (path: string) => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
+const isFolder = (path: string) => existsSync(path) && statSync(path).isDirectory()
 
 const unwritable = (path: string, error: unknown) => new RunError(`nothing can be kept in ${path} (${error instanceof Error ? error.message : error}): choose another --out, where you may write`)

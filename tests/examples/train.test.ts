@@ -169,6 +169,11 @@ test('a kept model is tested and asked', async () => {
   assert.is(lines.length, 4)
   assert.ok(lines.slice(1).every((line) => /^ +[\d.]+ % {2}[a-z ]+$/.test(line)), asked.out)
   assertRefused(await command('predict', [join(folder, 'checkpoint.safetensors'), 'x.png']), 1, /does not say how its model is built/)
+
+  const stranger = newFolder()
+  const { vitgrad } = io.safetensorsMetadata(join(folder, 'best.safetensors'))
+  io.saveSafetensors(stranger, {}, { vitgrad: vitgrad.replace('VisionTransformer', 'Perceptron') })
+  assertRefused(await command('predict', [stranger, 'x.png']), 1, /does not say how its model is built \(it is a Perceptron\)/)
 })
 
 test('a model is exported once, and then not overwritten; a full disk leaves nothing', async () => {
