@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { data } from 'vitgrad'
 import { openTestPictures } from './training/datasets.ts'
-import { checkPlace, exportModel } from './training/export.ts'
+import { exportModel } from './training/export.ts'
 import { runProgram, UsageError } from './training/mistakes.ts'
 import { loadModel } from './training/model-file.ts'
 import { describe, number, readFlags, text, toggle } from './training/options.ts'
@@ -32,11 +32,9 @@ await runProgram('npm run export --', () => {
   refuseStray(given, card)
   const { out = `${file.replace(/\.safetensors$/, '')}-pytorch`, folder = `data/${card.data}`, sampleSize = 64, overwrite = false } = given
   const { architecture, normalization } = card
-  checkPlace(out, architecture, { overwrite })
-
   const { test } = openTestPictures({ data: card.data, folder, testSize: sampleSize, imageSize: card.shape[1], badPictures: 'error' })
   const [[pictures, labels]] = new data.DataLoader(test, { batchSize: test.length })
-  const { files, loss } = exportModel(out, model, { architecture, normalization, sample: { pictures, labels }, metadata: { vitgrad: JSON.stringify(card) } })
+  const { files, loss } = exportModel(out, model, { architecture, normalization, sample: { pictures, labels }, metadata: { vitgrad: JSON.stringify(card) }, overwrite })
   const program = join(out, files[0])
   console.log(`wrote ${files.join(', ')} to ${out}`)
   console.log(`The loss of ${test.length} test pictures is ${loss.toFixed(6)}. To go on in PyTorch: python3 ${program} --processes 2; torchrun starts ${files[0]} on several machines.`)

@@ -18,6 +18,8 @@ export interface ExportOptions {
   readonly sample: { readonly pictures: Tensor; readonly labels: Tensor }
   /** Further metadata for the file of weights, texts by name. */
   readonly metadata?: Readonly<Record<string, string>>
+  /** Replace an export that is there already. */
+  readonly overwrite?: boolean
 }
 
 export interface Export {
@@ -30,35 +32,34 @@ export interface Export {
 /** What Python adds to a folder that it has imported modules from. */
 const CACHE = '__pycache__'
 
-const filesOf = (architecture: Architecture) => ({ program: 'train.py', module: `${counterpart(architecture).module}.py`, weights: 'model.safetensors', sample: 'sample.safetensors' })
-
 /**
- * Throws a RunError if there is something in the place of `out`, unless it is an export that may be overwritten, with nothing in the folder
- * that an export does not have.
+ * Makes the folder `out`, or replaces it, as a whole or not at all. Its program needs PyTorch and these files alone. Throws a RunError where
+ * `out` is something else, holds what no export does, or is not to be overwritten, and when it cannot be written, which may also be a
+ * DataError; then what was there before is untouched.
  */
-export function checkPlace(out: string, architecture: Architecture, { overwrite }: { readonly overwrite: boolean }): void {
-  if (!existsSync(out)) return
-  if (!statSync(out).isDirectory()) throw new RunError(`${out} is there already, and no folder: choose another --out`)
-  const own: readonly string[] = [...Object.values(filesOf(architecture)), CACHE]
-  const found = readdirSync(out)
-  const other = found.find((name) => !own.includes(name))
-  if (other !== undefined) throw new RunError(`${out} holds other files, such as ${other}: choose another --out`)
-  if (found.length > 0 && !overwrite) throw new RunError(`${out} would be overwritten: choose another --out, or say --overwrite`)
-}
-
-/**
- * Makes the folder `out`, or replaces it, as a whole or not at all. Its program needs PyTorch and these files alone. Throws a RunError or a
- * DataError when it cannot be written; then what was there before is untouched.
- */
-export function exportModel(out: string, model: Model, { architecture, normalization, sample, metadata = {} }: ExportOptions): Export {
-  const { program, module, weights, sample: pictures } = filesOf(architecture)
+export function exportModel(out: string, model: Model, { architecture, normalization, sample, metadata = {}, overwrite = false }: ExportOptions): Export {
+  const python = counterpart(architecture)
+  const programs = ['train.py', `${python.module}.py`]
+  const [weights, pictures] = ['model.safetensors', 'sample.safetensors']
+  const files = [...programs, weights, pictures]
+  checkPlace(out, files, overwrite)
   const loss = asking(model, () => nn.functional.crossEntropy(model(sample.pictures), sample.labels).item())
   writeFolder(out, (unfinished) => {
-    for (const name of [program, module]) copyFileSync(fileURLToPath(new URL(`pytorch/${name}`, import.meta.url)), join(unfinished, name))
-    io.saveSafetensors(join(unfinished, weights), model.stateDict(), { format: 'pt', ...metadata, pytorch: JSON.stringify({ ...counterpart(architecture), normalization }) })
+    for (const name of programs) copyFileSync(fileURLToPath(new URL(`pytorch/${name}`, import.meta.url)), join(unfinished, name))
+    io.saveSafetensors(join(unfinished, weights), model.stateDict(), { format: 'pt', ...metadata, pytorch: JSON.stringify({ ...python, normalization }) })
     io.saveSafetensors(join(unfinished, pictures), sample, { loss: String(loss) })
   })
-  return { files: [program, module, weights, pictures], loss }
+  return { files, loss }
+}
+
+/** Throws a RunError for whatever else is in the place of `out`. */
+function checkPlace(out: string, own: readonly string[], overwrite: boolean): void {
+  if (!existsSync(out)) return
+  if (!statSync(out).isDirectory()) throw new RunError(`${out} is there already, and no folder: choose another --out`)
+  const found = readdirSync(out)
+  const other = found.find((name) => name !== CACHE && !own.includes(name))
+  if (other !== undefined) throw new RunError(`${out} holds other files, such as ${other}: choose another --out`)
+  if (found.length > 0 && !overwrite) throw new RunError(`${out} would be overwritten: choose another --out, or say --overwrite`)
 }
 
 /** Lets `write` fill a temporary folder beside `out`, which then takes its place. */

@@ -6,7 +6,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { io, manualSeed, nn, randint, randn } from 'vitgrad'
 import { buildModel, counterpart, type Architecture } from '../../examples/training/architecture.ts'
-import { checkPlace, exportModel } from '../../examples/training/export.ts'
+import { exportModel, type ExportOptions } from '../../examples/training/export.ts'
 import { RunError } from '../../examples/training/mistakes.ts'
 
 const architectures: readonly Architecture[] = [
@@ -25,16 +25,16 @@ test.before.each(() => {
 test.after.each(() => rmSync(folder, { recursive: true }))
 
 /** Exports a new model to `out`; returns the model with what the export says of itself. */
-function exportNew(out: string, architecture: Architecture = architectures[0], metadata: Readonly<Record<string, string>> = {}) {
+function exportNew(out: string, architecture: Architecture = architectures[0], further: Partial<ExportOptions> = {}) {
   const model = buildModel(architecture)
   const sample = { pictures: randn([5, 3, 8, 8]), labels: randint(0, 3, [5]) }
-  return { model, ...exportModel(out, model, { architecture, normalization, sample, metadata }) }
+  return { model, ...exportModel(out, model, { architecture, normalization, sample, ...further }) }
 }
 
 for (const architecture of architectures)
   test(`${architecture.name}: programs, weights and sample are written, and say all that PyTorch needs`, () => {
     const out = join(folder, 'for', 'pytorch')
-    const { model, files, loss } = exportNew(out, architecture, { note: 'mine' })
+    const { model, files, loss } = exportNew(out, architecture, { metadata: { note: 'mine' } })
     const { module } = counterpart(architecture)
     assert.equal(files, ['train.py', `${module}.py`, 'model.safetensors', 'sample.safetensors'])
     assert.equal(readdirSync(out).sort(), [...files].sort())
@@ -63,32 +63,30 @@ test("options bear PyTorch's names", () => {
   })
 })
 
-test('an export is replaced as a whole; what else is there is refused', () => {
+test('an export is replaced as a whole, if that is wanted; what else is there is refused', () => {
   const out = join(folder, 'pytorch')
-  const check = (overwrite: boolean) => checkPlace(out, architectures[0], { overwrite })
-  const refused = (overwrite: boolean, message: RegExp) => assert.throws(() => check(overwrite), (error: unknown) => error instanceof RunError && message.test(error.message))
-  check(false)
+  const replace = () => exportNew(out, architectures[0], { overwrite: true })
+  const assertRefused = (action: () => void, message: RegExp) => assert.throws(action, (error: unknown) => error instanceof RunError && message.test(error.message))
   exportNew(out)
-  refused(false, /pytorch would be overwritten: choose another --out, or say --overwrite/)
-  check(true)
+  assertRefused(() => exportNew(out), /pytorch would be overwritten: choose another --out, or say --overwrite/)
   const before = readFileSync(join(out, 'model.safetensors'))
-  exportNew(out)
+  mkdirSync(join(out, '__pycache__')) // Python makes it
+  replace()
   assert.not.ok(readFileSync(join(out, 'model.safetensors')).equals(before))
-  assert.equal(readdirSync(folder), ['pytorch'])
+  assert.equal([readdirSync(folder), readdirSync(out).length], [['pytorch'], 4])
 
-  mkdirSync(join(out, '__pycache__'))
-  check(true)
   writeFileSync(join(out, 'trained.safetensors'), 'days of work')
-  refused(true, /pytorch holds other files, such as trained\.safetensors: choose another --out/)
+  assertRefused(replace, /pytorch holds other files, such as trained\.safetensors: choose another --out/)
   rmSync(out, { recursive: true })
   writeFileSync(out, 'a file')
-  refused(true, /pytorch is there already, and no folder/)
+  assertRefused(replace, /pytorch is there already, and no folder/)
+  assert.is(readFileSync(out, 'utf8'), 'a file')
 })
 
 test('an export that fails leaves nothing, and what was there before untouched', () => {
   const out = join(folder, 'pytorch')
   const sample = { pictures: randn([1, 3, 8, 8]), labels: randint(0, 3, [1]), __metadata__: randn([1]) } // no file can hold that name, and the sample is the last to be written
-  const failing = () => exportModel(out, buildModel(architectures[0]), { architecture: architectures[0], normalization, sample })
+  const failing = () => exportModel(out, buildModel(architectures[0]), { architecture: architectures[0], normalization, sample, overwrite: true })
   assert.throws(failing, /__metadata__/)
   assert.equal(readdirSync(folder), [])
   exportNew(out)
