@@ -4,13 +4,14 @@ import { kernels } from '../lib/tensor/kernels/active.ts'
 import type { NDArray } from '../lib/tensor/ndarray.ts'
 import { numelOf, type Shape } from '../lib/tensor/shape.ts'
 import { synchronize } from '../lib/tensor/storage.ts'
+import { oneNumber, readArguments } from './arguments.ts'
 import { CONFIGS, tokensOf, type Config } from './configs.ts'
 import { engineSetting, threadsWanted } from './engine.ts'
 import { watchLoad } from './load.ts'
 import { describePeak, measurePeak, type Peak } from './peak.ts'
 import { digits, percent, table } from './table.ts'
 
-const seconds = Number(process.argv[2] ?? 0.1)
+const seconds = readArguments('npx tsx bench/kernels.ts [SECONDS]', (args) => oneNumber(args, 0.1))
 
 /** Numbers between −1 and 1, where a parameter's lie: kernels work on them in place. */
 function numbers(...shape: number[]): NDArray {

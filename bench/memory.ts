@@ -4,8 +4,9 @@
  */
 import { data, manualSeed, nn, noGrad, optim, randint, randn, type Tensor } from 'vitgrad'
 import { heapInUse } from '../lib/tensor/storage.ts'
+import { oneNumber, readArguments } from './arguments.ts'
 
-const STEPS = Number(process.argv[2] ?? 10_000)
+const STEPS = readArguments('npx tsx bench/memory.ts [STEPS]', (args) => Math.ceil(oneNumber(args, 10_000)))
 const MEBIBYTE = 2 ** 20
 
 const build = () => new nn.Sequential(new nn.Linear(64, 256), new nn.GELU(), new nn.LayerNorm(256), new nn.Linear(256, 10))

@@ -1,4 +1,5 @@
 /** How fast a machine multiplies and adds in WebAssembly at best: in registers, without memory. No matrix product can be faster. */
+import { RunError } from '../examples/training/mistakes.ts'
 import { lastJson, nodeArgs, run } from './child.ts'
 
 export interface Peak {
@@ -14,7 +15,7 @@ export interface Peak {
 /** Measures it with that Node binary; about 5 s. */
 export async function measurePeak(node: string, threads: number, env: NodeJS.ProcessEnv): Promise<Peak> {
   const outcome = await run({ program: node, args: nodeArgs('peak-child.ts', [String(threads)]), env, timeout: 60 })
-  if ('failure' in outcome) throw new Error(`the peak could not be measured: ${outcome.failure}`)
+  if ('failure' in outcome) throw new RunError(`the peak could not be measured: ${outcome.failure}`)
   return lastJson(outcome.output, isPeak)
 }
 

@@ -10,6 +10,7 @@ import { nn, optim } from 'vitgrad'
 import { kernels } from '../lib/tensor/kernels/active.ts'
 import { NDArray } from '../lib/tensor/ndarray.ts'
 import { synchronize } from '../lib/tensor/storage.ts'
+import { positive, readArguments } from './arguments.ts'
 import { configOf, describe, LEARNING_RATE, MOMENTUM, stepFlops, type Config } from './configs.ts'
 import { engineSetting } from './engine.ts'
 import { watchLoad } from './load.ts'
@@ -205,14 +206,16 @@ function show(config: Config, { calls, phases, steps }: Profile): string {
   ].join('\n\n')
 }
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { steps: { type: 'string', default: '20' } } })
+const { steps, configs } = readArguments('npx tsx bench/profile.ts [A B C] [--steps N]', (args) => {
+  const { values, positionals } = parseArgs({ args: [...args], allowPositionals: true, options: { steps: { type: 'string', default: '20' } } })
+  return { steps: positive(values.steps), configs: (positionals.length > 0 ? positionals : ['A', 'B']).map(configOf) }
+})
 Error.stackTraceLimit = 100
 wrapKernels()
 console.log(`A training step by its parts: ${engineSetting()}, Node ${process.versions.node}.`)
-for (const key of positionals.length > 0 ? positionals : ['A', 'B']) {
-  const config = configOf(key)
+for (const config of configs) {
   const load = watchLoad()
-  const text = show(config, profile(config, Number(values.steps)))
+  const text = show(config, profile(config, steps))
   const { others } = load()
   console.log(`\n${text}\n\nLoad of others meanwhile: ${others === null ? 'unknown' : `${others.toFixed(2)} cores`}.`)
 }

@@ -1,6 +1,7 @@
 /** Measures training steps and kernels, alone or beside other frameworks: `npm run bench`, or `npm run bench -- --help`. */
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
+import { runProgram, UsageError } from '../examples/training/mistakes.ts'
 import { lastJson, nodeArgs, run } from './child.ts'
 import { CONFIGS, configOf, type Config } from './configs.ts'
 import { findPeers, vitgrad, type Contender } from './contenders.ts'
@@ -33,9 +34,6 @@ options, with what they are when left out:
   --write              put the tables into bench/RESULTS.md
   --help               this text`
 
-/** A mistake of the caller: told without a stack. */
-class UsageError extends Error {}
-
 const OPTIONS = {
   config: { type: 'string', default: CONFIGS.map(({ key }) => key).join() },
   repeats: { type: 'string', default: '3' },
@@ -63,9 +61,10 @@ function parse(argv: readonly string[]) {
     }
     const threads = values.threads === undefined ? availableParallelism() : positive('threads')
     const configs = values.config.split(',').map(configOf)
+    if (values.engine !== undefined && values.engine !== 'reference' && values.engine !== 'simd') throw new Error(`--engine ${values.engine}: give reference or simd`)
     return { ...values, configs, repeats: positive('repeats'), budget: positive('budget'), wait: positive('wait'), timeout: positive('timeout'), threads }
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error))
+    throw new UsageError(error instanceof Error ? error.message.split(/\.\s/)[0] : String(error))
   }
 }
 type Settings = ReturnType<typeof parse>
@@ -150,15 +149,12 @@ async function bench(settings: Settings): Promise<void> {
   }
   const text = parts.join('\n\n')
   console.log(text)
+  if (results.some(({ ours }) => ours.runs.length === 0)) process.exitCode = 1
   if (settings.write) writeSection(`${machine()}, ${first?.runtime ?? node}: \`${['npm run bench --', ...process.argv.slice(2).filter((arg) => arg !== '--write')].join(' ')}\``, text)
 }
 
-try {
+await runProgram('npm run bench --', async () => {
   const settings = parse(process.argv.slice(2))
   if (settings.help) console.log(HELP)
   else await bench(settings)
-} catch (error) {
-  if (!(error instanceof UsageError)) throw error
-  console.error(`${error.message}\nnpm run bench -- --help lists the options`)
-  process.exitCode = 2
-}
+})

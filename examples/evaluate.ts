@@ -6,6 +6,7 @@ import { RunError, runProgram, UsageError } from './training/mistakes.ts'
 import { loadModel } from './training/model-file.ts'
 import { choice, describe, number, readFlags, text } from './training/options.ts'
 import { startProgress } from './training/progress.ts'
+import { refuseStray } from './training/settings.ts'
 
 const group = 'options'
 
@@ -32,6 +33,7 @@ await runProgram('npm run evaluate --', async () => {
   if (positionals.length !== 1) throw new UsageError(positionals.length === 0 ? 'name a run or a model file' : `${positionals[1]}: one model at a time`)
   const { file, model, card } = loadModel(positionals[0])
   const { data = card.data, folder = `data/${data}`, badPictures = 'error', testSize, batch = 100 } = given
+  refuseStray(given, { data })
   const { test, classes, shape } = openTestPictures({ data, folder, testSize, badPictures, imageSize: card.shape[1], testWithAll: data !== card.data })
   if (classes.join() !== card.classes.join()) throw new RunError(`${file} knows ${card.classes.length} classes (${card.classes.slice(0, 3).join(', ')}, ...), ${data} has ${classes.length} others (${classes.slice(0, 3).join(', ')}, ...): give the --data that it is made for`)
   if (shape.join() !== card.shape.join()) throw new RunError(`${file} takes pictures of ${card.shape.join(' x ')}, ${data} has ${shape.join(' x ')}: give the --data that it is made for`)

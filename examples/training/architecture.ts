@@ -1,16 +1,7 @@
-/** Models by name and options: what a model file says so that the model can be built again. */
+/** The kinds of models that can be trained, each in one place: its class, what of the settings it is built with, and its counterpart in PyTorch. */
 import { ValueError, vit, type nn } from 'vitgrad'
 import { UsageError } from './mistakes.ts'
 import type { Settings } from './settings.ts'
-
-/** A class of `vit` with the options that it is built with. */
-export type Architecture =
-  | { readonly name: 'VisionTransformer'; readonly options: vit.VisionTransformerOptions }
-  | { readonly name: 'CompactTransformer'; readonly options: vit.CompactTransformerOptions }
-  | { readonly name: 'Vit'; readonly options: vit.VitOptions }
-
-/** The models that there are. */
-export type Model = vit.VisionTransformer | vit.CompactTransformer | vit.Vit
 
 /** What a model must fit. */
 export interface PictureKind {
@@ -19,33 +10,89 @@ export interface PictureKind {
   readonly classes: readonly string[]
 }
 
-export function chooseArchitecture({ model, patch, convLayers, convChannels, convNorm, depth, heads, dim, mlp: mlpRatio, init, dropout, dropPath }: Settings, { shape: [channels, imageSize], classes: { length: classes } }: PictureKind): Architecture {
-  if (model === 'notebook') {
-    if (channels !== 3) throw new UsageError(`--model notebook takes pictures of three colours, and these have ${channels}: choose vit or cct`)
-    return { name: 'Vit', options: { imageSize, patchSize: patch, numBlocks: depth, heads, dropout, classes } }
-  }
-  const both = { imageSize, classes, dim, depth, heads, mlpRatio, dropout, dropPath, channels }
-  if (model === 'cct') {
-    const between = convChannels === undefined ? {} : { convChannels: convChannels.split(',').map(Number) }
-    return { name: 'CompactTransformer', options: { ...both, convLayers, ...between, convNorm, attentionDropout: dropout } }
-  }
-  return { name: 'VisionTransformer', options: { ...both, patchSize: patch, weightInit: init === 'torch' ? 'skip' : 'timm' } }
+/** What models are built with, by the name of their class. */
+interface OptionsOf {
+  readonly VisionTransformer: vit.VisionTransformerOptions
+  readonly CompactTransformer: vit.CompactTransformerOptions
+  readonly Vit: vit.VitOptions
 }
 
+type Name = keyof OptionsOf
+
+/** The models that there are. */
+export type Model = InstanceType<(typeof vit)[Name]>
+
+/** A class of `vit` with the options that it is built with: what a model file says so that the model can be built again. */
+export type Architecture<K extends Name = Name> = { readonly [P in K]: { readonly name: P; readonly options: OptionsOf[P] } }[K]
+
+interface Kind<Options> {
+  readonly Model: new (options: Options) => Model
+  /** Throws a UsageError for pictures that such a model cannot take. */
+  options(settings: Settings, pictures: PictureKind): Options
+  /** The module in `pytorch/` that has the same class, built with the same options in snake case. */
+  readonly module: string
+}
+
+const kinds: { readonly [K in Name]: Kind<OptionsOf[K]> } = {
+  VisionTransformer: {
+    Model: vit.VisionTransformer,
+    options: (settings, pictures) => ({ ...common(settings, pictures), patchSize: settings.patch, weightInit: settings.init === 'torch' ? 'skip' : 'timm' }),
+    module: 'vision_transformer',
+  },
+  CompactTransformer: {
+    Model: vit.CompactTransformer,
+    options({ convLayers, convChannels, convNorm, ...settings }, pictures) {
+      const between = convChannels === undefined ? {} : { convChannels: convChannels.split(',').map(Number) }
+      return { ...common(settings, pictures), convLayers, ...between, convNorm, attentionDropout: settings.dropout }
+    },
+    module: 'compact_transformer',
+  },
+  Vit: {
+    Model: vit.Vit,
+    options({ patch: patchSize, depth: numBlocks, heads, dropout }, { shape: [channels, imageSize], classes: { length: classes } }) {
+      if (channels !== 3) throw new UsageError(`--model notebook takes pictures of three colours, and these have ${channels}: choose vit or cct`)
+      return { imageSize, patchSize, numBlocks, heads, dropout, classes }
+    },
+    module: 'notebook_vit',
+  },
+}
+
+type Common = Pick<Settings, 'depth' | 'heads' | 'dim' | 'mlp' | 'dropout' | 'dropPath'>
+
+const common = ({ depth, heads, dim, mlp: mlpRatio, dropout, dropPath }: Common, { shape: [channels, imageSize], classes: { length: classes } }: PictureKind) => ({
+  imageSize, classes, dim, depth, heads, mlpRatio, dropout, dropPath, channels,
+})
+
+const named: Readonly<Record<Settings['model'], Name>> = {
+  vit: 'VisionTransformer', 'vit-tiny': 'VisionTransformer', 'vit-small': 'VisionTransformer', 'vit-base': 'VisionTransformer', cct: 'CompactTransformer', notebook: 'Vit',
+}
+
+export const chooseArchitecture = (settings: Settings, pictures: PictureKind): Architecture => architectureOf(named[settings.model], settings, pictures)
+
+const architectureOf = <K extends Name>(name: K, settings: Settings, pictures: PictureKind): Architecture<K> => ({ name, options: kinds[name].options(settings, pictures) })
+
 /** Builds a model with initial weights. Throws a UsageError for options that do not fit together. */
-export function buildModel(architecture: Architecture): Model {
+export function buildModel<K extends Name>({ name, options }: Architecture<K>): Model {
   try {
-    switch (architecture.name) {
-      case 'VisionTransformer':
-        return new vit.VisionTransformer(architecture.options)
-      case 'CompactTransformer':
-        return new vit.CompactTransformer(architecture.options)
-      case 'Vit':
-        return new vit.Vit(architecture.options)
-    }
+    return new kinds[name].Model(options)
   } catch (error) {
     throw error instanceof ValueError ? new UsageError(error.message) : error
   }
 }
 
-export const isModel = (module: nn.Module): module is Model => module instanceof vit.VisionTransformer || module instanceof vit.CompactTransformer || module instanceof vit.Vit
+/** Whether this is the name of a kind: a file may say anything. */
+export const isKnown = (name: string): boolean => Object.hasOwn(kinds, name)
+
+export const isModel = (module: nn.Module): module is Model => Object.values(kinds).some(({ Model }) => module instanceof Model)
+
+/** Where PyTorch has the model: a module of `pytorch/`, a class in it, and its keyword arguments. */
+export interface Counterpart {
+  readonly module: string
+  readonly class: string
+  readonly options: Readonly<Record<string, unknown>>
+}
+
+export function counterpart({ name, options }: Architecture): Counterpart {
+  const snakeCase = (option: string) => option.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+  return { module: kinds[name].module, class: name, options: Object.fromEntries(Object.entries(options).map(([option, value]) => [snakeCase(option), value])) }
+}

@@ -2,7 +2,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { io, type nn } from 'vitgrad'
-import { buildModel, type Architecture, type PictureKind } from './architecture.ts'
+import { buildModel, isKnown, type Architecture, type Model, type PictureKind } from './architecture.ts'
 import { RunError, UsageError } from './mistakes.ts'
 import type { Normalization } from './normalization.ts'
 
@@ -19,12 +19,13 @@ export function saveModel(file: string, model: nn.Module, card: ModelCard): void
 }
 
 /** The model of a file, or the best one of a run's folder, ready to be used. Throws an error that names the file when it is none of ours. */
-export function loadModel(path: string): { readonly file: string; readonly model: nn.Module; readonly card: ModelCard } {
+export function loadModel(path: string): { readonly file: string; readonly model: Model; readonly card: ModelCard } {
   const file = modelFileOf(path)
   const card = parseCard(io.safetensorsMetadata(file).vitgrad, file)
   const model = builtFrom(card, file)
   model.loadStateDict(io.loadSafetensors(file))
-  return { file, model: model.eval(), card }
+  model.eval()
+  return { file, model, card }
 }
 
 function modelFileOf(path: string): string {
@@ -41,14 +42,15 @@ function parseCard(json: string | undefined, file: string): ModelCard {
   try {
     const card: Partial<ModelCard> = JSON.parse(json)
     const { architecture, normalization, shape, classes, data } = card
-    if (!architecture || !normalization || !shape || !classes || !data) throw new Error('a part is missing')
+    if (!architecture?.options || !normalization?.mean || !Array.isArray(shape) || !Array.isArray(classes) || !data) throw new Error('a part is missing')
+    if (!isKnown(architecture.name)) throw new Error(`it is a ${String(architecture.name)}`)
     return { architecture, normalization, shape, classes, data }
   } catch (error) {
     throw refuse(error instanceof Error ? error.message : String(error))
   }
 }
 
-function builtFrom({ architecture }: ModelCard, file: string): nn.Module {
+function builtFrom({ architecture }: ModelCard, file: string): Model {
   try {
     return buildModel(architecture)
   } catch (error) {

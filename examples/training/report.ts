@@ -26,14 +26,17 @@ export async function writeReport(folder: RunFolder, results: Results): Promise<
   folder.write('curves.svg', drawCurves(records))
   folder.write('confusion.svg', drawConfusion(evaluation.confusion, pictures.classes))
   folder.write('samples.png', drawSamples('The worst mistakes: what it is in green, what the model said in red', evaluation.mistakes, pictures.classes, (index) => pictureOf(sampleOf(pictures.test, index)[0], pictures)))
-  folder.write('attention.png', drawAttention('Where the model looks: attention rollout, from dark (little) to bright (much)', attended(results)))
+  folder.write('attention.png', drawAttention('Where the model looks, from dark (little) to bright (much): attention rollout', attended(results)))
   folder.write('report.md', page(results))
 }
 
-/** One picture of each class, or of as many as there is room for, with the attention that it gets. */
+/** Of more classes than these, attention is not shown for each. */
+const MOST_ATTENDED = 20
+
+/** A picture of each class with the attention that it gets. */
 function attended({ model, pictures }: Results): AttendedPicture[] {
   if (!isModel(model)) return []
-  const samples = firstOfEachClass(pictures.test, Math.min(pictures.classes.length, 9))
+  const samples = firstOfEachClass(pictures.test, MOST_ATTENDED)
   const images = stack(samples.map(({ image }) => image))
   const { shape: [, rows, columns], data: shares } = vit.attentionRollout(model, images)
   const predicted = asking(model, () => model(images).argmax(1)).data
@@ -101,6 +104,8 @@ ${tested.map(({ epoch, testLoss, testAccuracy }) => `| ${epoch} | ${meanLoss(rec
 
 ## Where the model looks
 
+${attentionCaption(pictures.classes.length)}
+
 ![attention](attention.png)
 
 ## Settings
@@ -112,6 +117,8 @@ ${JSON.stringify(settingsToConfig(settings), null, 2)}
 The same run again: \`npm run train -- --config ${settings.out}/settings.json --out runs/again\`.
 `
 }
+
+const attentionCaption = (classes: number) => `The first test picture of ${classes > MOST_ATTENDED ? `${MOST_ATTENDED} of the ${classes} classes` : 'each class'}; what it is in green, and in red what the model said instead.`
 
 /** The mean over the steps of an epoch, which ends at `end`. */
 function meanLoss(records: readonly StepRecord[], end: number): number {

@@ -73,13 +73,15 @@ export class RunFolder {
 
 /** Makes a folder and those that it lies in. (Node's own recursive mkdir never returns in places such as /proc.) Throws a RunError where it cannot be. */
 export function makeFolder(path: string): void {
-  if (existsSync(path) && statSync(path).isDirectory()) return
+  if (isFolder(path)) return
   if (dirname(path) !== path) makeFolder(dirname(path))
   try {
     mkdirSync(path)
   } catch (error) {
-    throw unwritable(path, error)
+    if (!isFolder(path)) throw unwritable(path, error) // else another process was quicker
   }
 }
+
+const isFolder = (path: string) => existsSync(path) && statSync(path).isDirectory()
 
 const unwritable = (path: string, error: unknown) => new RunError(`nothing can be kept in ${path} (${error instanceof Error ? error.message : error}): choose another --out, where you may write`)

@@ -94,7 +94,7 @@ const FREE: readonly string[] = [...CALL, 'folder', 'workers', 'saveEvery']
 
 /** The settings of a run as a config file: those that mean something, with the values that they had. */
 export function settingsToConfig(settings: Settings): Record<string, string | number | boolean> {
-  return Object.fromEntries(Object.entries(settings).flatMap(([name, value]) => (value === undefined || CALL.includes(name) || strayFrom(settings, name) ? [] : [[flagOf(name), value]])))
+  return Object.fromEntries(Object.entries(settings).flatMap(([name, value]) => (value === undefined || CALL.includes(name) || strayFrom(CONDITIONS, settings, name) ? [] : [[flagOf(name), value]])))
 }
 
 /** Reads what settingsToConfig made. `file` is what errors call it. */
@@ -187,9 +187,19 @@ export function complete(given: GivenSettings): Settings {
 }
 
 /** Settings that mean something only beside others. */
-const CONDITIONS: readonly { readonly names: readonly (keyof Settings)[]; readonly where: string; holds(settings: Settings): boolean }[] = [
+interface Condition<S> {
+  readonly names: readonly (keyof Settings)[]
+  readonly where: string
+  holds(settings: S): boolean
+}
+
+const ABOUT_FILES: readonly Condition<Pick<Settings, 'data'>>[] = [
   { names: ['imageSize', 'badPictures'], where: 'a folder of pictures as --data', holds: ({ data }) => isFolder(data) },
   { names: ['folder'], where: '--data cifar10, cifar100, mnist or fashion-mnist', holds: ({ data }) => data !== 'synthetic' && !isFolder(data) },
+]
+
+const CONDITIONS: readonly Condition<Settings>[] = [
+  ...ABOUT_FILES,
   { names: ['patch'], where: '--model vit or notebook', holds: ({ model }) => model !== 'cct' },
   { names: ['init'], where: '--model vit', holds: ({ model }) => model.startsWith('vit') },
   { names: ['convLayers', 'convChannels', 'convNorm'], where: '--model cct', holds: ({ model }) => model === 'cct' },
@@ -199,16 +209,25 @@ const CONDITIONS: readonly { readonly names: readonly (keyof Settings)[]; readon
 ]
 
 /** Where the setting `name` would mean something, if it means nothing beside the others. */
-function strayFrom(settings: Settings, name: string): string | undefined {
-  return CONDITIONS.find(({ names, holds }) => names.some((one) => one === name) && !holds(settings))?.where
+function strayFrom<S>(conditions: readonly Condition<S>[], settings: S, name: string): string | undefined {
+  return conditions.find(({ names, holds }) => names.some((one) => one === name) && !holds(settings))?.where
+}
+
+function refuse<S>(conditions: readonly Condition<S>[], given: object, settings: S): void {
+  for (const name of Object.keys(given)) {
+    const where = strayFrom(conditions, settings, name)
+    if (where !== undefined) throw new UsageError(`--${flagOf(name)} means something only with ${where}`)
+  }
+}
+
+/** Of the settings that say how pictures are read, throws a UsageError for one that means nothing for these. */
+export function refuseStray(given: object, pictures: Pick<Settings, 'data'>): void {
+  refuse(ABOUT_FILES, given, pictures)
 }
 
 /** What is given and means nothing is a mistake, which would else pass silently. */
 function checkTogether(given: GivenSettings, settings: Settings): void {
-  for (const name of Object.keys(given)) {
-    const where = strayFrom(settings, name)
-    if (where !== undefined) throw new UsageError(`--${flagOf(name)} means something only with ${where}`)
-  }
+  refuse(CONDITIONS, given, settings)
   const { schedule, warmup, epochs, mixup, cutmix, batch, dim, mlp, ema, resume, overwrite } = settings
   if (resume && overwrite) throw new UsageError('--resume goes on with a run and --overwrite deletes it: give one of them')
   if (ema === 1) throw new UsageError('--ema 1: a mean that keeps everything never learns; give a number below 1, such as 0.999')

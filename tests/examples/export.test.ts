@@ -1,37 +1,101 @@
-/** What a model is exported to: files that stand beside each other. What the program computes is compared in tests/vit. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+/** What a model is exported to: a folder that is there as a whole or not at all. What its program computes is compared in tests/vit. */
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { io, manualSeed, nn, randint, randn, vit } from 'vitgrad'
-import { exportModel } from '../../examples/training/export.ts'
+import { io, manualSeed, nn, randint, randn } from 'vitgrad'
+import { buildModel, counterpart, type Architecture } from '../../examples/training/architecture.ts'
+import { exportModel, type ExportOptions } from '../../examples/training/export.ts'
+import { RunError } from '../../examples/training/mistakes.ts'
 
-test('weights, program and sample are written, and say all that the program needs', () => {
+const architectures: readonly Architecture[] = [
+  { name: 'VisionTransformer', options: { imageSize: 8, patchSize: 4, classes: 3, dim: 8, depth: 1, heads: 2, dropout: 0.5, weightInit: 'skip' } },
+  { name: 'CompactTransformer', options: { imageSize: 8, classes: 3, dim: 8, depth: 1, heads: 2, convLayers: 2, convChannels: [4], convNorm: true } },
+  { name: 'Vit', options: { imageSize: 8, patchSize: 4, numBlocks: 1, heads: 4, dropout: 0.1, classes: 3 } },
+]
+const normalization = { mean: [0.5, 0.4, 0.3], std: [0.1, 0.2, 0.3] }
+
+let folder = ''
+
+test.before.each(() => {
   manualSeed(0)
-  const folder = mkdtempSync(join(tmpdir(), 'vitgrad-export-'))
-  try {
-    const options = { imageSize: 8, patchSize: 4, classes: 3, dim: 8, depth: 1, heads: 2, dropout: 0.5 }
-    const normalization = { mean: [0.5, 0.4, 0.3], std: [0.1, 0.2, 0.3] }
-    const model = new vit.VisionTransformer({ ...options, weightInit: 'skip' })
-    const sample = { pictures: randn([5, 3, 8, 8]), labels: randint(0, 3, [5]) }
-    const { files, loss, command } = exportModel(join(folder, 'small'), model, { options: { ...options, weightInit: 'skip' }, normalization, sample, metadata: { note: 'mine' } })
-    assert.equal(files, ['small.safetensors', 'small.py', 'small-sample.safetensors'].map((name) => join(folder, name)))
-    assert.equal(readdirSync(folder).sort(), ['small-sample.safetensors', 'small.py', 'small.safetensors'])
-    assert.is(command, `python3 ${files[1]} --processes 2`)
+  folder = mkdtempSync(join(tmpdir(), 'vitgrad-export-'))
+})
+test.after.each(() => rmSync(folder, { recursive: true }))
+
+/** Exports a new model to `out`; returns the model with what the export says of itself. */
+function exportNew(out: string, architecture: Architecture = architectures[0], further: Partial<ExportOptions> = {}) {
+  const model = buildModel(architecture)
+  const sample = { pictures: randn([5, 3, 8, 8]), labels: randint(0, 3, [5]) }
+  return { model, ...exportModel(out, model, { architecture, normalization, sample, ...further }) }
+}
+
+for (const architecture of architectures)
+  test(`${architecture.name}: programs, weights and sample are written, and say all that PyTorch needs`, () => {
+    const out = join(folder, 'for', 'pytorch')
+    const { model, files, loss } = exportNew(out, architecture, { metadata: { note: 'mine' } })
+    const { module } = counterpart(architecture)
+    assert.equal(files, ['train.py', `${module}.py`, 'model.safetensors', 'sample.safetensors'])
+    assert.equal(readdirSync(out).sort(), [...files].sort())
+    assert.equal(readdirSync(join(folder, 'for')), ['pytorch'])
     assert.ok(model.training)
 
-    const { note, pytorch } = io.safetensorsMetadata(files[0])
-    assert.equal([note, JSON.parse(pytorch)], ['mine', { options, normalization }])
-    const again = new vit.VisionTransformer(options)
-    again.loadStateDict(io.loadSafetensors(files[0]))
-    const { pictures, labels } = io.loadSafetensors(files[2])
-    assert.is(nn.functional.crossEntropy(again.eval()(pictures), labels).item(), loss)
-    assert.is(io.safetensorsMetadata(files[2]).loss, String(loss))
-    assert.is(readFileSync(files[1], 'utf8'), readFileSync(new URL('../../examples/training/continue.py', import.meta.url), 'utf8'))
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
+    const { note, pytorch } = io.safetensorsMetadata(join(out, files[2]))
+    assert.equal([note, JSON.parse(pytorch)], ['mine', { ...counterpart(architecture), normalization }])
+    const again = buildModel(architecture)
+    again.loadStateDict(io.loadSafetensors(join(out, files[2])))
+    again.eval()
+    const { pictures, labels } = io.loadSafetensors(join(out, files[3]))
+    assert.is(nn.functional.crossEntropy(again(pictures), labels).item(), loss)
+    assert.is(io.safetensorsMetadata(join(out, files[3])).loss, String(loss))
+
+    const program = (name: string) => readFileSync(new URL(`../../examples/training/pytorch/${name}`, import.meta.url), 'utf8')
+    for (const name of files.slice(0, 2)) assert.is(readFileSync(join(out, name), 'utf8'), program(name))
+    assert.match(program(files[1]), `class ${architecture.name}(nn.Module):`)
+  })
+
+test("options bear PyTorch's names", () => {
+  assert.equal(counterpart(architectures[1]), {
+    module: 'compact_transformer',
+    class: 'CompactTransformer',
+    options: { image_size: 8, classes: 3, dim: 8, depth: 1, heads: 2, conv_layers: 2, conv_channels: [4], conv_norm: true },
+  })
+})
+
+test('an export is replaced as a whole, if that is wanted; what else is there is refused', () => {
+  const out = join(folder, 'pytorch')
+  const replace = () => exportNew(out, architectures[0], { overwrite: true })
+  const assertRefused = (action: () => void, message: RegExp) => assert.throws(action, (error: unknown) => error instanceof RunError && message.test(error.message))
+  exportNew(out)
+  assertRefused(() => exportNew(out), /pytorch would be overwritten: choose another --out, or say --overwrite/)
+  const before = readFileSync(join(out, 'model.safetensors'))
+  mkdirSync(join(out, '__pycache__')) // Python makes it
+  replace()
+  assert.not.ok(readFileSync(join(out, 'model.safetensors')).equals(before))
+  assert.equal([readdirSync(folder), readdirSync(out).length], [['pytorch'], 4])
+
+  writeFileSync(join(out, 'trained.safetensors'), 'days of work')
+  assertRefused(replace, /pytorch holds other files, such as trained\.safetensors: choose another --out/)
+  rmSync(out, { recursive: true })
+  writeFileSync(out, 'a file')
+  assertRefused(replace, /pytorch is there already, and no folder/)
+  assert.is(readFileSync(out, 'utf8'), 'a file')
+})
+
+test('an export that fails leaves nothing, and what was there before untouched', () => {
+  const out = join(folder, 'pytorch')
+  const sample = { pictures: randn([1, 3, 8, 8]), labels: randint(0, 3, [1]), __metadata__: randn([1]) } // no file can hold that name, and the sample is the last to be written
+  const failing = () => exportModel(out, buildModel(architectures[0]), { architecture: architectures[0], normalization, sample, overwrite: true })
+  assert.throws(failing, /__metadata__/)
+  assert.equal(readdirSync(folder), [])
+  exportNew(out)
+  const before = readdirSync(out).map((name) => readFileSync(join(out, name)))
+  assert.throws(failing)
+  assert.equal(readdirSync(folder), ['pytorch'])
+  readdirSync(out).forEach((name, i) => assert.ok(readFileSync(join(out, name)).equals(before[i]), name))
+  assert.throws(() => exportNew('/proc/pytorch'), (error: unknown) => error instanceof RunError && /nothing can be written to \/proc/.test(error.message))
+  assert.not.ok(existsSync('/proc/pytorch'))
 })
 
 test.run()

@@ -6,7 +6,7 @@ import { PNG } from 'pngjs'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { data, io } from 'vitgrad'
-import { command, linesIn, newFolder, root, shortRun, type Outcome } from './train-command.ts'
+import { command, linesIn, newFolder, root, shortRun, type Command, type Outcome } from './train-command.ts'
 
 let finished: Promise<string> | undefined
 
@@ -33,6 +33,12 @@ function assertRefused({ code, err }: Outcome, expected: number, message: RegExp
   assert.ok(err.trim().split('\n').length <= 3, err)
 }
 
+/** Runs a command where no file may grow beyond 16 KiB, which is what a full disk looks like to it. */
+function withFullDisk(name: Command, args: readonly string[]): Outcome {
+  const { status, stdout, stderr } = spawnSync('bash', ['-c', 'ulimit -f 16; exec "$0" --import tsx "$@"', process.execPath, `examples/${name}.ts`, ...args], { cwd: root, encoding: 'utf8' })
+  return { code: status, out: stdout, err: stderr }
+}
+
 /** A folder with a few pictures in a folder for each class. */
 function pictureFolder(): string {
   const folder = newFolder()
@@ -52,6 +58,8 @@ test('a run leaves model, checkpoint, metrics, pictures and a page that holds th
   const folder = await aRun()
   for (const name of ['curves.svg', 'confusion.svg', 'samples.png', 'attention.png']) assert.match(readFileSync(join(folder, 'report.md'), 'utf8'), `](${name})`)
   for (const name of ['samples.png', 'attention.png']) assert.ok(PNG.sync.read(readFileSync(join(folder, name))).width > 400)
+  const shown = new Set(Array.from({ length: 20 }, (_, i) => data.synthetic({ train: false, count: 20 }).get(i)[1].item())).size
+  assert.is(PNG.sync.read(readFileSync(join(folder, 'attention.png'))).height, 34 + Math.ceil(shown / 5) * 308, 'attention is shown for each class')
   for (const name of ['curves.svg', 'confusion.svg']) assert.match(readFileSync(join(folder, name), 'utf8'), /^<svg xmlns[^]*<\/svg>\n$/)
   const rows = readFileSync(join(folder, 'metrics.csv'), 'utf8').trimEnd().split('\n')
   assert.is(rows[0], 'step,epoch,loss,accuracy,lr,grad_norm,test_loss,test_accuracy')
@@ -109,9 +117,8 @@ test('a disk that is full ends the run with a message, and the last good checkpo
   assert.is(code, 130)
   const before = readFileSync(join(folder, 'checkpoint.safetensors'))
   const files = readdirSync(folder)
-  // No file may grow beyond 16 KiB, which is what a full disk looks like to a checkpoint.
-  const full = spawnSync('bash', ['-c', 'ulimit -f 16; exec "$0" --import tsx examples/train.ts "$@"', process.execPath, '--out', folder, '--resume'], { cwd: root, encoding: 'utf8' })
-  assertRefused({ code: full.status, out: full.stdout, err: full.stderr }, 1, /safetensors cannot be written \(.*\)[^]*a file that was there before is untouched/)
+  const full = withFullDisk('train', ['--out', folder, '--resume'])
+  assertRefused(full, 1, /safetensors cannot be written \(.*\)[^]*a file that was there before is untouched/)
   assert.ok(readFileSync(join(folder, 'checkpoint.safetensors')).equals(before))
   assert.equal(readdirSync(folder), files)
 })
@@ -152,6 +159,9 @@ test('a kept model is tested and asked', async () => {
   assert.is(tested.code, 0, tested.err)
   assert.match(tested.out, /best\.safetensors on 30 pictures \(synthetic\): accuracy [\d.]+ %, loss/)
 
+  assertRefused(await command('evaluate', [folder, '--folder', 'data']), 2, /--folder means something only with --data cifar10, cifar100, mnist or fashion-mnist/)
+  assertRefused(await command('evaluate', [folder, '--bad-pictures', 'skip']), 2, /--bad-pictures means something only with a folder of pictures as --data/)
+
   const asked = await command('predict', [folder, join(folder, 'samples.png'), join(folder, 'report.md'), '--top', '3'])
   assert.is(asked.code, 1)
   assert.match(asked.err, /report\.md cannot be read: it is neither PNG nor JPEG/)
@@ -159,15 +169,26 @@ test('a kept model is tested and asked', async () => {
   assert.is(lines.length, 4)
   assert.ok(lines.slice(1).every((line) => /^ +[\d.]+ % {2}[a-z ]+$/.test(line)), asked.out)
   assertRefused(await command('predict', [join(folder, 'checkpoint.safetensors'), 'x.png']), 1, /does not say how its model is built/)
+
+  const stranger = newFolder()
+  const { vitgrad } = io.safetensorsMetadata(join(folder, 'best.safetensors'))
+  io.saveSafetensors(stranger, {}, { vitgrad: vitgrad.replace('VisionTransformer', 'Perceptron') })
+  assertRefused(await command('predict', [stranger, 'x.png']), 1, /does not say how its model is built \(it is a Perceptron\)/)
 })
 
-test('a model is exported once, and then not overwritten', async () => {
+test('a model is exported once, and then not overwritten; a full disk leaves nothing', async () => {
   const folder = await aRun()
   const out = join(folder, 'for', 'torch')
-  const { code, err } = await command('export', [folder, '--out', out, '--sample-size', '4'])
+  const full = withFullDisk('export', [folder, '--out', out])
+  assertRefused(full, 1, /safetensors cannot be written/)
+  assert.equal(readdirSync(join(folder, 'for')), [])
+  const { code, err, out: told } = await command('export', [folder, '--out', out, '--sample-size', '4'])
   assert.is(code, 0, err)
-  for (const ending of ['.safetensors', '.py', '-sample.safetensors']) assert.ok(existsSync(out + ending))
+  assert.equal(readdirSync(out).sort(), ['model.safetensors', 'sample.safetensors', 'train.py', 'vision_transformer.py'])
+  assert.match(told, `python3 ${join(out, 'train.py')} --processes 2`)
   assertRefused(await command('export', [folder, '--out', out]), 1, /would be overwritten/)
+  assertRefused(await command('export', [folder, '--out', folder, '--overwrite']), 1, /holds other files/)
+  assertRefused(await command('export', [folder, '--folder', 'data']), 2, /--folder means something only with/)
 })
 
 test.run()

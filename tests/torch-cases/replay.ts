@@ -1,6 +1,8 @@
 /** Runs the cases that generate.py drew from PyTorch:  npm run torch-cases -- FOLDER */
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { RunError, runProgram, UsageError } from '../../examples/training/mistakes.ts'
+import { readFlags } from '../../examples/training/options.ts'
 import { readFolder, type Family } from './cases.ts'
 import { runs } from './families.ts'
 import { Missing } from './surface.ts'
@@ -52,12 +54,13 @@ export function replay(source: string | readonly Family[]): Report {
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(resolve(process.argv[1])).href) {
-  const [folder] = process.argv.slice(2)
-  if (!folder) {
-    console.error('usage: npm run torch-cases -- FOLDER')
-    process.exit(2)
-  }
-  const report = replay(folder)
-  console.log(report.lines.join('\n'))
-  process.exitCode = report.failed > 0 ? 1 : 0
+  await runProgram('npm run torch-cases --', () => {
+    const { help, positionals } = readFlags({}, process.argv.slice(2), { positionals: true })
+    if (help) return console.log('Compares vitgrad with cases from PyTorch, which tests/torch-cases/generate.py SEED FOLDER draws.\n\n  npm run torch-cases -- FOLDER')
+    if (positionals.length !== 1) throw new UsageError('name one folder with cases')
+    const report = replay(positionals[0])
+    if (report.passed + report.failed + report.skipped === 0) throw new RunError(`${positionals[0]} holds no cases: draw some with tests/torch-cases/generate.py SEED ${positionals[0]}`)
+    console.log(report.lines.join('\n'))
+    process.exitCode = report.failed > 0 ? 1 : 0
+  })
 }

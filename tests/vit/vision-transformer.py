@@ -1,23 +1,23 @@
 """
 Writes what PyTorch 1.13 makes of three small Vision Transformers:  /usr/bin/python3 tests/vit/vision-transformer.py
 
-token.safetensors, average.safetensors: the model of examples/training/continue.py, which has timm's names; the second with average
+token.safetensors, average.safetensors: the model of examples/training/pytorch/vision_transformer.py, which has timm's names; the second with average
 pooling, dropout, drop path, and no bias in qkv. torchvision.safetensors: torchvision 0.14's VisionTransformer, its names replaced by timm's.
 
 Each file holds weights/NAME, pictures, labels; logits in evaluation; and of ten steps of SGD (rate 0.1, momentum 0.9) on that batch, in
 training after manual_seed(0), the losses and the first gradients/NAME.
 """
-import importlib.util
 import pathlib
+import sys
 
 import torch
 from torch.nn import functional as F
 from torchvision.models import VisionTransformer as Torchvision
 
 HERE = pathlib.Path(__file__).parent
-SPEC = importlib.util.spec_from_file_location('program', HERE.parent.parent / 'examples/training/continue.py')
-program = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(program)
+sys.path.insert(0, str(HERE.parent.parent / 'examples/training/pytorch'))
+from train import write_safetensors  # noqa: E402
+from vision_transformer import VisionTransformer  # noqa: E402
 
 TORCHVISION_NAMES = [
     ('class_token', 'cls_token'), ('conv_proj.', 'patch_embed.proj.'), ('encoder.pos_embedding', 'pos_embed'), ('encoder.ln.', 'norm.'), ('heads.head.', 'head.'),
@@ -35,8 +35,8 @@ def timm_name(name):
 def main():
     size = dict(image_size=8, patch_size=4)
     models = {
-        'token': program.VisionTransformer(**size, classes=5, dim=16, depth=2, heads=2, mlp_ratio=2),
-        'average': program.VisionTransformer(**size, classes=5, dim=16, depth=3, heads=4, mlp_ratio=2.5, dropout=0.1, drop_path=0.3, qkv_bias=False, global_pool='avg', channels=1),
+        'token': VisionTransformer(**size, classes=5, dim=16, depth=2, heads=2, mlp_ratio=2),
+        'average': VisionTransformer(**size, classes=5, dim=16, depth=3, heads=4, mlp_ratio=2.5, dropout=0.1, drop_path=0.3, qkv_bias=False, global_pool='avg', channels=1),
         'torchvision': Torchvision(**size, num_classes=5, hidden_dim=16, num_layers=2, num_heads=2, mlp_dim=32),
     }
     for case, model in models.items():
@@ -63,7 +63,7 @@ def main():
             losses.append(loss.item())
         tensors['losses'] = torch.tensor(losses)
         path = HERE / f'{case}.safetensors'
-        program.write_safetensors(path, tensors, {'torch': torch.__version__})
+        write_safetensors(path, tensors, {'torch': torch.__version__})
         print(path.name, path.stat().st_size, 'bytes, losses', losses)
 
 

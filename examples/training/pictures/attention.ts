@@ -1,5 +1,5 @@
 /** attention.png: sample pictures, each beside a copy that is bright where the model looks. */
-import { Canvas, fitted, grey, lineHeight, type Colour, type Picture } from './canvas.ts'
+import { Canvas, fitted, lineHeight, right, wrong, type Colour, type Picture } from './canvas.ts'
 
 /** A picture with what its class token, or whatever the scores are made of, takes from each place. */
 export interface AttendedPicture {
@@ -10,23 +10,27 @@ export interface AttendedPicture {
   readonly predicted: string
 }
 
-const COLUMNS = 3
+const COLUMNS = 5
 const SIZE = 128
-const GAP = 6
+const GAP = 4
+const BETWEEN = 14
 const MARGIN = 16
 const TITLE = 34
 
+/** Samples in rows of five, the copy below the picture. */
 export function drawAttention(title: string, samples: readonly AttendedPicture[]): Uint8Array {
   const rows = Math.max(1, Math.ceil(samples.length / COLUMNS))
-  const cell = { width: 2 * SIZE + GAP + MARGIN, height: SIZE + lineHeight + 14 }
-  const canvas = new Canvas(MARGIN + COLUMNS * cell.width, TITLE + rows * cell.height + 6)
+  const cell = { width: SIZE + BETWEEN, height: 2 * SIZE + GAP + 2 * lineHeight + BETWEEN }
+  const canvas = new Canvas(2 * MARGIN + COLUMNS * cell.width - BETWEEN, TITLE + rows * cell.height)
   canvas.text(MARGIN, 12, title)
   samples.forEach(({ picture, attention, label, predicted }, i) => {
     const left = MARGIN + (i % COLUMNS) * cell.width
     const top = TITLE + Math.floor(i / COLUMNS) * cell.height
+    const below = top + 2 * SIZE + GAP + 3
     canvas.picture(left, top, SIZE, picture)
-    canvas.picture(left + SIZE + GAP, top, SIZE, overlaid(picture, attention))
-    canvas.text(left, top + SIZE + 3, fitted(predicted === label ? label : `${label}, taken for ${predicted}`, cell.width - MARGIN), grey)
+    canvas.picture(left, top + SIZE + GAP, SIZE, overlaid(picture, attention))
+    canvas.text(left, below, fitted(label, SIZE), right)
+    if (predicted !== label) canvas.text(left, below + lineHeight, fitted(predicted, SIZE), wrong)
   })
   return canvas.toPng()
 }

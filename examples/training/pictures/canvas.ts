@@ -14,6 +14,9 @@ export interface Picture {
 
 const black: Colour = [28, 28, 30]
 export const grey: Colour = [118, 118, 124]
+/** What a picture is, and what a model wrongly said. */
+export const right: Colour = [22, 128, 74]
+export const wrong: Colour = [196, 43, 43]
 
 /** Letters as coverages from 0 to 255: those of `font.png`, which `font.py` drew. */
 interface Font {

@@ -1,14 +1,12 @@
 /** samples.png: the worst mistakes with what is right and what the model said. */
 import type { Mistake } from '../evaluation.ts'
-import { Canvas, fitted, grey, lineHeight, widthOf, type Colour, type Picture } from './canvas.ts'
+import { Canvas, fitted, grey, lineHeight, right, widthOf, wrong, type Picture } from './canvas.ts'
 
 const COLUMNS = 6
 const SIZE = 128
 const GAP = 14
 const MARGIN = 16
 const TITLE = 34
-const right: Colour = [22, 128, 74]
-const wrong: Colour = [196, 43, 43]
 
 /** The worst mistakes in rows of six. `pictureOf` gives the picture of a number. */
 export function drawSamples(title: string, mistakes: readonly Mistake[], classes: readonly string[], pictureOf: (index: number) => Picture): Uint8Array {

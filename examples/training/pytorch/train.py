@@ -1,20 +1,20 @@
 """
-Goes on with a Vision Transformer from vitgrad in PyTorch, on any number of processes and machines:
+Goes on with a model from vitgrad in PyTorch, on any number of processes and machines:
 
-    torchrun --nproc_per_node 2 MODEL.py --data data/cifar10 --epochs 3
+    torchrun --nproc_per_node 2 train.py --data data/cifar10 --epochs 3
 
-On one machine `python3 MODEL.py --processes 2` does the same. (The torchrun of PyTorch 1.13 fails by itself under Python 3.11, unless
+On one machine `python3 train.py --processes 2` does the same. (The torchrun of PyTorch 1.13 fails by itself under Python 3.11, unless
 it is given `--redirects 9:1 --tee 9:1`, which change nothing.)
 
-It needs PyTorch alone. The weights are read from MODEL.safetensors beside this file, and at the end written to
-MODEL-trained.safetensors, which vitgrad and timm can read: parameters have timm's names. The loss that is printed first is that of the
-pictures in MODEL-sample.safetensors, which vitgrad has computed, too. Training uses them where no --data are given.
+It needs PyTorch alone, and the files that it came with: model.safetensors, whose weights it starts from, and the model's own program.
+The loss that is printed first is that of the pictures in sample.safetensors, which vitgrad has computed, too; training uses them where
+no --data are given. At the end the weights are in trained.safetensors, which vitgrad reads.
 """
 import argparse
+import importlib
 import json
 import os
 import pathlib
-import re
 import socket
 import subprocess
 import sys
@@ -67,103 +67,11 @@ def write_safetensors(path, tensors, metadata):
 # ---- the model
 
 
-class DropPath(nn.Module):
-    """In training, skips whole samples with probability p."""
-
-    def __init__(self, p):
-        super().__init__()
-        self.p = p
-
-    def forward(self, x):
-        if not self.training or self.p == 0:
-            return x
-        keep = x.new_empty((len(x),) + (1,) * (x.ndim - 1)).bernoulli_(1 - self.p)
-        return x * keep.div_(1 - self.p)
-
-
-class PatchEmbed(nn.Module):
-    def __init__(self, channels, patch_size, dim):
-        super().__init__()
-        self.proj = nn.Conv2d(channels, dim, patch_size, stride=patch_size)
-
-    def forward(self, x):
-        return self.proj(x).flatten(2).transpose(1, 2)
-
-
-class Attention(nn.Module):
-    def __init__(self, dim, heads, dropout, bias):
-        super().__init__()
-        self.heads = heads
-        self.qkv = nn.Linear(dim, 3 * dim, bias=bias)
-        self.attn_drop = nn.Dropout(dropout)
-        self.proj = nn.Linear(dim, dim)
-        self.proj_drop = nn.Dropout(dropout)
-
-    def forward(self, x):
-        batch, tokens, dim = x.shape
-        q, k, v = self.qkv(x).reshape(batch, tokens, 3, self.heads, dim // self.heads).permute(2, 0, 3, 1, 4).unbind(0)
-        weights = (q * (dim // self.heads) ** -0.5 @ k.transpose(-2, -1)).softmax(dim=-1)
-        mixed = self.attn_drop(weights) @ v
-        return self.proj_drop(self.proj(mixed.transpose(1, 2).reshape(batch, tokens, dim)))
-
-
-class Mlp(nn.Module):
-    def __init__(self, dim, hidden, dropout):
-        super().__init__()
-        self.fc1 = nn.Linear(dim, hidden)
-        self.act = nn.GELU()
-        self.fc2 = nn.Linear(hidden, dim)
-        self.drop = nn.Dropout(dropout)
-
-    def forward(self, x):
-        return self.drop(self.fc2(self.drop(self.act(self.fc1(x)))))
-
-
-class Block(nn.Module):
-    def __init__(self, dim, heads, hidden, dropout, bias, drop_path):
-        super().__init__()
-        self.norm1 = nn.LayerNorm(dim, eps=1e-6)
-        self.attn = Attention(dim, heads, dropout, bias)
-        self.drop_path1 = DropPath(drop_path)
-        self.norm2 = nn.LayerNorm(dim, eps=1e-6)
-        self.mlp = Mlp(dim, hidden, dropout)
-        self.drop_path2 = DropPath(drop_path)
-
-    def forward(self, x):
-        x = x + self.drop_path1(self.attn(self.norm1(x)))
-        return x + self.drop_path2(self.mlp(self.norm2(x)))
-
-
-class VisionTransformer(nn.Module):
-    """vitgrad's VisionTransformer, which is timm's: the same names of parameters, the same numbers."""
-
-    def __init__(self, image_size, patch_size, classes, dim, depth, heads, mlp_ratio=4, dropout=0.0, drop_path=0.0, qkv_bias=True, global_pool='token', channels=3):
-        super().__init__()
-        averaged = global_pool == 'avg'
-        self.cls_token = nn.Parameter(torch.zeros(1, 1, dim))
-        self.pos_embed = nn.Parameter(torch.zeros(1, (image_size // patch_size) ** 2 + 1, dim))
-        self.patch_embed = PatchEmbed(channels, patch_size, dim)
-        self.pos_drop = nn.Dropout(dropout)
-        rates = torch.linspace(0, drop_path, depth).tolist()
-        self.blocks = nn.Sequential(*(Block(dim, heads, int(dim * mlp_ratio), dropout, qkv_bias, rate) for rate in rates))
-        self.norm = nn.Identity() if averaged else nn.LayerNorm(dim, eps=1e-6)
-        self.fc_norm = nn.LayerNorm(dim, eps=1e-6) if averaged else nn.Identity()
-        self.head = nn.Linear(dim, classes)
-        self.global_pool = global_pool
-
-    def forward(self, x):
-        patches = self.patch_embed(x)
-        tokens = torch.cat([self.cls_token.expand(len(x), -1, -1), patches], dim=1) + self.pos_embed
-        described = self.norm(self.blocks(self.pos_drop(tokens)))
-        pooled = described[:, 1:].mean(dim=1) if self.global_pool == 'avg' else described[:, 0]
-        return self.head(self.fc_norm(pooled))
-
-
 def load_model(path):
     """The model of a file, the file's metadata, and how its pictures are normalized."""
     weights, metadata = read_safetensors(path)
     about = json.loads(metadata['pytorch'])
-    model = VisionTransformer(**{re.sub('[A-Z]', lambda letter: '_' + letter[0].lower(), name): value for name, value in about['options'].items()})
+    model = getattr(importlib.import_module(about['module']), about['class'])(**about['options'])
     model.load_state_dict(weights)
     return model, metadata, about['normalization']
 
@@ -176,7 +84,10 @@ def load_data(path, normalization):
     if not os.path.isdir(path):
         tensors, _ = read_safetensors(path)
         return tensors['pictures'], tensors['labels'].long()
-    records = np.concatenate([np.fromfile(file, np.uint8).reshape(-1, 3073) for file in sorted(pathlib.Path(path).glob('data_batch_*.bin'))])
+    files = sorted(pathlib.Path(path).glob('data_batch_*.bin'))
+    if not files:
+        sys.exit(f"{path} holds none of CIFAR-10's data_batch_*.bin: give the folder that `npm run data:cifar10` has filled, or a safetensors file")
+    records = np.concatenate([np.fromfile(file, np.uint8).reshape(-1, 3073) for file in files])
     pictures = torch.from_numpy(records[:, 1:].reshape(-1, 3, 32, 32).copy()).float() / 255
     mean, std = (torch.tensor(normalization[name]).reshape(-1, 1, 1) for name in ('mean', 'std'))
     return (pictures - mean) / std, torch.from_numpy(records[:, 0].astype(np.int64))
@@ -211,11 +122,11 @@ def start_loss(model, pictures, labels):
 
 
 def main():
-    here = pathlib.Path(__file__).resolve()
+    here = pathlib.Path(__file__).resolve().parent
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--model', default=here.with_suffix('.safetensors'), help='weights to start from')
-    parser.add_argument('--data', default=here.with_name(f'{here.stem}-sample.safetensors'), help='a folder with CIFAR-10, or a safetensors file with pictures and labels')
-    parser.add_argument('--out', default=here.with_name(f'{here.stem}-trained.safetensors'), help='where the weights go')
+    parser.add_argument('--model', default=here / 'model.safetensors', help='weights to start from')
+    parser.add_argument('--data', default=here / 'sample.safetensors', help='a folder with CIFAR-10, or a safetensors file with pictures and labels')
+    parser.add_argument('--out', default=here / 'trained.safetensors', help='where the weights go')
     parser.add_argument('--epochs', type=int, default=1)
     parser.add_argument('--batch', type=int, default=64, help='pictures a step, in each process')
     parser.add_argument('--lr', type=float, default=1e-4)
@@ -232,7 +143,7 @@ def main():
     torch.manual_seed(options.seed + distributed.get_rank())
     model, metadata, normalization = load_model(options.model)
 
-    sample, about_sample = read_safetensors(here.with_name(f'{here.stem}-sample.safetensors'))
+    sample, about_sample = read_safetensors(here / 'sample.safetensors')
     loss = start_loss(model, sample['pictures'], sample['labels'].long())
     say(f'{distributed.get_world_size()} processes, loss of the sample {loss:.6f}, in vitgrad {float(about_sample["loss"]):.6f}', flush=True)
 
