@@ -2,7 +2,7 @@
 import { ShapeError, ValueError } from '../tensor/errors.ts'
 import { NDArray } from '../tensor/ndarray.ts'
 import { numelOf, sameShape, showShape } from '../tensor/shape.ts'
-import { checkTensors, constant, named } from './op.ts'
+import { checkTensors, constant, named, own } from './op.ts'
 import type { Tensor } from './tensor.ts'
 
 /** A tensor whose dimensions bear letters. */
@@ -36,9 +36,16 @@ export function einsum(equation: string, ...operands: Tensor[]): Tensor {
   })
   const terms = sameSizes(equation, groups.map((group, i) => ({ letters: group, x: operands[i] }))).map(diagonal)
   const wantedAfter = (i: number) => new Set([output, ...groups.slice(i + 1)].join(''))
+  if (terms.length === 1) return sumBehind(terms[0], output)
   const result = arrange(sumExcept(terms.reduce((product, term, i) => contract(product, term, wantedAfter(i))), new Set(output)), output)
-  if (terms.length === 1) return result
-  return named(letters.every((letter) => output.includes(letter)) ? 'MulBackward0' : 'ViewBackward0', result)
+  return letters.every((letter) => output.includes(letter)) ? own('MulBackward0', result) : named('ViewBackward0', result)
+}
+
+/** A single term with its dimensions in the order of `output`, summed over those that are not in it. */
+function sumBehind(term: Term, output: string): Tensor {
+  const rest = [...term.letters].filter((letter) => !output.includes(letter)).join('')
+  const ordered = arrange(term, output + rest)
+  return rest === '' ? ordered : ordered.sum(Array.from(rest, (_, i) => output.length + i))
 }
 
 /** What the `count` dimensions behind '...' are called: they are matched from the last. */
@@ -79,7 +86,7 @@ function sumExcept({ letters, x }: Term, keep: ReadonlySet<string>): Term {
 
 /** The dimensions in the order of `letters`. */
 function arrange(term: Term, letters: string): Tensor {
-  return term.letters === letters ? term.x : term.x.permute([...letters].map((letter) => term.letters.indexOf(letter)))
+  return term.x.permute([...letters].map((letter) => term.letters.indexOf(letter)))
 }
 
 /** The product of two terms, summed over the letters that both have and nobody wants any more. */
