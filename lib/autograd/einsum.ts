@@ -2,7 +2,7 @@
 import { ShapeError, ValueError } from '../tensor/errors.ts'
 import { NDArray } from '../tensor/ndarray.ts'
 import { numelOf, sameShape, showShape } from '../tensor/shape.ts'
-import { checkTensors, constant, named, own } from './op.ts'
+import { checkTensors, constant, named } from './op.ts'
 import type { Tensor } from './tensor.ts'
 
 /** A tensor whose dimensions bear letters. */
@@ -35,10 +35,21 @@ export function einsum(equation: string, ...operands: Tensor[]): Tensor {
     if (group.length !== operands[i].ndim) throw refuse(`'${written[i]}' names ${written[i].replace('...', '').length} dimensions, operand ${i} has shape ${showShape(operands[i].shape)}`)
   })
   const terms = sameSizes(equation, groups.map((group, i) => ({ letters: group, x: operands[i] }))).map(diagonal)
-  const wantedAfter = (i: number) => new Set([output, ...groups.slice(i + 1)].join(''))
   if (terms.length === 1) return sumBehind(terms[0], output)
-  const result = arrange(sumExcept(terms.reduce((product, term, i) => contract(product, term, wantedAfter(i))), new Set(output)), output)
-  return letters.every((letter) => output.includes(letter)) ? own('MulBackward0', result) : named('ViewBackward0', result)
+  if (letters.every((letter) => output.includes(letter))) return terms.map((term) => spread(term, output)).reduce((product, x) => product.mul(x))
+  const wantedAfter = (i: number) => new Set([output, ...groups.slice(i + 1)].join(''))
+  const inOrder = (letter: string) => (output + letters.join('')).indexOf(letter)
+  const sorted = terms.map((term) => withLetters(term, [...term.letters].sort((a, b) => inOrder(a) - inOrder(b)).join('')))
+  const product = sumExcept(sorted.reduce((result, term, i) => contract(result, term, wantedAfter(i))), new Set(output))
+  return named('ViewBackward0', arrange(product, output))
+}
+
+const withLetters = (term: Term, letters: string): Term => ({ letters, x: arrange(term, letters) })
+
+/** A term with a dimension for every letter of `output`, of size 1 where it has none. */
+function spread(term: Term, output: string): Tensor {
+  const own = [...output].filter((letter) => term.letters.includes(letter)).join('')
+  return [...output].reduce((x, letter, d) => (own.includes(letter) ? x : x.unsqueeze(d)), arrange(term, own))
 }
 
 /** A single term with its dimensions in the order of `output`, summed over those that are not in it. */

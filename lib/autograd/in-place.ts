@@ -35,7 +35,7 @@ export function changeInPlace(name: string, target: Tensor, compute: (old: Tenso
   for (const tensor of [target, base])
     if (isGradEnabled() && tensor.requiresGrad && tensor.isLeaf)
       throw new GraphError(name, `${tensor === target ? 'the tensor' : 'the tensor that this is a view of'}, of shape ${showShape(tensor.shape)}, is a leaf that requires a gradient`, 'change it inside noGrad(() => ...), or change a clone()')
-  if (target.array.strides.some((stride, d) => stride === 0 && target.shape[d] > 1))
+  if (target.numel() > 0 && target.array.strides.some((stride, d) => stride === 0 && target.shape[d] > 1))
     throw new ValueError(name, `the tensor of shape ${showShape(target.shape)} is expanded: several of its elements are one number`, 'clone() it first')
   const result = compute(isGradEnabled() ? target.snapshot() : target)
   if (!sameShape(result.shape, target.shape))

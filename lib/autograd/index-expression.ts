@@ -107,7 +107,8 @@ export function at(x: Tensor, expression: readonly Index[], isTensor: IsTensor):
     }
   }
   if (arrays.length > 0) return indexArrays(view, arrays)
-  return view === x ? named(full.every((index) => index === '...') ? 'AliasBackward0' : 'SliceBackward0', slice([x], whole(x.shape))) : view
+  const takesNoSlice = full.every((index, d) => index === '...' || (typeof index === 'string' && saysItsStop(index, x.shape[d])))
+  return view === x ? named(takesNoSlice ? 'AliasBackward0' : 'SliceBackward0', slice([x], whole(x.shape))) : view
 }
 
 /** The range of each dimension that takes all of it. */

@@ -746,7 +746,7 @@ export class Tensor {
     if (this.ndim === 0) throw new IndexError('indexSelect', 'a scalar has no elements to choose from', 'unsqueeze it first')
     const checked = checkedIndex('indexSelect', positions, this.shape[d], false)
     if (positions.ndim > 1) throw new ValueError('indexSelect', `an index of shape ${showShape(positions.shape)} is no list`, 'give a vector of whole numbers')
-    return own('IndexSelectBackward0', take([this.transpose(0, d), checked.reshape([-1])]).transpose(0, d))
+    return own('IndexSelectBackward0', take([this.transpose(0, d), checked.reshape([-1])]).transpose(0, d).contiguous())
   }
   /** `value` where the mask is not 0, else this tensor. */
   maskedFill(mask: Tensor, value: Operand): Tensor {

@@ -48,7 +48,7 @@ export function gather(x: NDArray, dim: number, index: NDArray): NDArray {
   const last = index.transpose(d, -1)
   const out = NDArray.empty(last.shape, x.dtype)
   if (out.numel > 0) kernels().gather(out, window.transpose(d, -1), last)
-  return out.transpose(d, -1)
+  return out.transpose(d, -1).contiguous()
 }
 
 /** The adjoint of gather: x summed into zeros of `shape`, whose other sizes may exceed the index's. */

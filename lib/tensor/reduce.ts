@@ -36,5 +36,5 @@ export function alongDim(operation: string, x: NDArray, dim: number, kernel: (ou
   const last = x.ndim === 0 ? x.reshape([1]) : x.transpose(d, -1)
   const out = NDArray.empty(last.shape)
   if (out.numel > 0) kernel(out, last)
-  return x.ndim === 0 ? out.reshape([]) : out.transpose(d, -1)
+  return x.ndim === 0 ? out.reshape([]) : out.transpose(d, -1).contiguous()
 }

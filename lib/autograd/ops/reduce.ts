@@ -23,7 +23,7 @@ function extremum(name: 'amax' | 'amin') {
     },
     backward({ saved: [x, y], shapes: [shape] }, grad, { dims }) {
       const ties = x.eq(restoreDims(y, shape, dims))
-      return [restoreDims(grad, shape, dims).mul(ties).div(ties.sum([...dims], true))]
+      return [choosing(ties, restoreDims(grad, shape, dims).div(ties.sum([...dims], true)), 0)]
     },
   })
 }
