@@ -1,4 +1,4 @@
-/** Sums of products in Einstein's notation, as permutations and one batched matrix product for each pair of operands. */
+/** Sums of products in Einstein's notation, as permutations and, for each pair of operands, one batched matrix product, or one with broadcasting where nothing is summed. */
 import { ShapeError, ValueError } from '../tensor/errors.ts'
 import { NDArray } from '../tensor/ndarray.ts'
 import { numelOf, sameShape, showShape } from '../tensor/shape.ts'
@@ -46,10 +46,10 @@ export function einsum(equation: string, ...operands: Tensor[]): Tensor {
 
 const withLetters = (term: Term, letters: string): Term => ({ letters, x: arrange(term, letters) })
 
-/** A term with a dimension for every letter of `output`, of size 1 where it has none. */
-function spread(term: Term, output: string): Tensor {
-  const own = [...output].filter((letter) => term.letters.includes(letter)).join('')
-  return [...output].reduce((x, letter, d) => (own.includes(letter) ? x : x.unsqueeze(d)), arrange(term, own))
+/** A term with its dimensions in the order of `letters`, of size 1 where it has none. */
+function spread(term: Term, letters: string): Tensor {
+  const had = [...letters].filter((letter) => term.letters.includes(letter)).join('')
+  return [...letters].reduce((x, letter, d) => (had.includes(letter) ? x : x.unsqueeze(d)), arrange(term, had))
 }
 
 /** A single term with its dimensions in the order of `output`, summed over those that are not in it. */
@@ -107,6 +107,10 @@ function contract(first: Term, second: Term, wanted: ReadonlySet<string>): Term 
   const shared = [...a.letters].filter((letter) => b.letters.includes(letter))
   const batch = shared.filter((letter) => wanted.has(letter)).join('')
   const summed = shared.filter((letter) => !wanted.has(letter)).join('')
+  if (summed === '') {
+    const letters = [...wanted].filter((letter) => a.letters.includes(letter) || b.letters.includes(letter)).join('')
+    return { letters, x: spread(a, letters).mul(spread(b, letters)) }
+  }
   const rows = [...a.letters].filter((letter) => !b.letters.includes(letter)).join('')
   const columns = [...b.letters].filter((letter) => !a.letters.includes(letter)).join('')
   const size = (letters: string) => [...letters].map((letter) => (a.letters.includes(letter) ? a.x.shape[a.letters.indexOf(letter)] : b.x.shape[b.letters.indexOf(letter)]))
