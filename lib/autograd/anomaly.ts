@@ -1,4 +1,5 @@
 /** Looking for the operation whose gradient first became NaN. */
+import { checkFunction } from '../tensor/callable.ts'
 import { GraphError } from '../tensor/errors.ts'
 import { optionsOf } from '../tensor/options.ts'
 import { showShape } from '../tensor/shape.ts'
@@ -18,6 +19,7 @@ let lookingForward = false
  * operation was called. Slow: for finding faults. Same as torch.autograd.detect_anomaly.
  */
 export function detectAnomaly<T>(fn: () => T, given: AnomalyOptions = {}): T {
+  checkFunction('detectAnomaly', fn)
   const { forward } = optionsOf('detectAnomaly', given, { forward: false })
   const before = [detecting, lookingForward]
   detecting = true

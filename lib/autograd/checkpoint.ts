@@ -1,11 +1,12 @@
 /** Trading time for memory: not keeping what a part of a model computes, but computing it again for its gradient. */
+import { checkFunction } from '../tensor/callable.ts'
 import { GraphError } from '../tensor/errors.ts'
 import { defaultGenerator } from '../tensor/random.ts'
 import { evict, hiding, reclaimingHidden } from '../tensor/storage.ts'
 import { backward, isAccumulating } from './engine.ts'
 import { enableGrad, isGradEnabled, noGrad } from './grad-mode.ts'
 import { Context } from './graph.ts'
-import { record } from './op.ts'
+import { checkTensors, record } from './op.ts'
 import type { Tensor } from './tensor.ts'
 
 /**
@@ -14,8 +15,12 @@ import type { Tensor } from './tensor.ts'
  * they would pass by. Same as torch.utils.checkpoint.checkpoint.
  */
 export function checkpoint(fn: (...inputs: Tensor[]) => Tensor, ...inputs: Tensor[]): Tensor {
+  checkFunction('checkpoint', fn)
+  checkTensors('checkpoint', inputs)
   const state = defaultGenerator.getState()
-  const result = noGrad(() => fn(...inputs)).detach()
+  const output = noGrad(() => fn(...inputs))
+  checkTensors('checkpoint', [output])
+  const result = output.detach()
   if (!isGradEnabled()) return result
   const context = new Context('checkpoint', inputs.map((input) => input.requiresGrad), inputs.map((input) => input.shape))
   record('CheckpointFunctionBackward', inputs, [result], context, ([outputGrad]) => {

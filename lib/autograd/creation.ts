@@ -185,5 +185,21 @@ export const zerosLike = (x: Tensor, options?: TensorOptions): Tensor => zeros(s
 export const onesLike = (x: Tensor, options?: TensorOptions): Tensor => ones(shapeLike('onesLike', x), options)
 export const emptyLike = (x: Tensor, options?: TensorOptions): Tensor => empty(shapeLike('emptyLike', x), options)
 export const fullLike = (x: Tensor, value: number, options?: TensorOptions): Tensor => full(shapeLike('fullLike', x), value, options)
-export const randLike = (x: Tensor, options?: RandomOptions): Tensor => rand(shapeLike('randLike', x), options)
-export const randnLike = (x: Tensor, options?: RandomOptions): Tensor => randn(shapeLike('randnLike', x), options)
+/** A new tensor whose numbers lie in the order of x's, where those lie densely. */
+function laidOutLike(operation: string, x: Tensor): Tensor {
+  const shape = shapeLike(operation, x)
+  const order = x.array.denseOrder() ?? shape.map((_, d) => d)
+  return new Tensor(NDArray.zeros(order.map((d) => shape[d])).permute(order.map((_, d) => order.indexOf(d))))
+}
+
+/** Numbers drawn evenly from [0, 1), in the order in which x's lie in memory. Same as torch.rand_like. */
+export function randLike(x: Tensor, given: RandomOptions = {}): Tensor {
+  const { generator, ...options } = optionsOf('randLike', given, randomDefaults)
+  return finish(laidOutLike('randLike', x).uniform_(0, 1, { generator }).array.labelled(options.dtype), options)
+}
+
+/** Numbers drawn from the standard normal distribution, in the order in which x's lie in memory. Same as torch.randn_like. */
+export function randnLike(x: Tensor, given: RandomOptions = {}): Tensor {
+  const { generator, ...options } = optionsOf('randnLike', given, randomDefaults)
+  return finish(laidOutLike('randnLike', x).normal_(0, 1, { generator }).array.labelled(options.dtype), options)
+}

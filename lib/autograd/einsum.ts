@@ -1,4 +1,4 @@
-/** Sums of products in Einstein's notation, as permutations and one batched matrix product for each pair of operands. */
+/** Sums of products in Einstein's notation, as permutations and, for each pair of operands, one batched matrix product, or one with broadcasting where nothing is summed. */
 import { ShapeError, ValueError } from '../tensor/errors.ts'
 import { NDArray } from '../tensor/ndarray.ts'
 import { numelOf, sameShape, showShape } from '../tensor/shape.ts'
@@ -35,10 +35,28 @@ export function einsum(equation: string, ...operands: Tensor[]): Tensor {
     if (group.length !== operands[i].ndim) throw refuse(`'${written[i]}' names ${written[i].replace('...', '').length} dimensions, operand ${i} has shape ${showShape(operands[i].shape)}`)
   })
   const terms = sameSizes(equation, groups.map((group, i) => ({ letters: group, x: operands[i] }))).map(diagonal)
+  if (terms.length === 1) return sumBehind(terms[0], output)
+  if (letters.every((letter) => output.includes(letter))) return terms.map((term) => spread(term, output)).reduce((product, x) => product.mul(x))
   const wantedAfter = (i: number) => new Set([output, ...groups.slice(i + 1)].join(''))
-  const result = arrange(sumExcept(terms.reduce((product, term, i) => contract(product, term, wantedAfter(i))), new Set(output)), output)
-  if (terms.length === 1) return result
-  return named(letters.every((letter) => output.includes(letter)) ? 'MulBackward0' : 'ViewBackward0', result)
+  const inOrder = (letter: string) => (output + letters.join('')).indexOf(letter)
+  const sorted = terms.map((term) => withLetters(term, [...term.letters].sort((a, b) => inOrder(a) - inOrder(b)).join('')))
+  const product = sumExcept(sorted.reduce((result, term, i) => contract(result, term, wantedAfter(i))), new Set(output))
+  return named('ViewBackward0', arrange(product, output))
+}
+
+const withLetters = (term: Term, letters: string): Term => ({ letters, x: arrange(term, letters) })
+
+/** A term with its dimensions in the order of `letters`, of size 1 where it has none. */
+function spread(term: Term, letters: string): Tensor {
+  const had = [...letters].filter((letter) => term.letters.includes(letter)).join('')
+  return [...letters].reduce((x, letter, d) => (had.includes(letter) ? x : x.unsqueeze(d)), arrange(term, had))
+}
+
+/** A single term with its dimensions in the order of `output`, summed over those that are not in it. */
+function sumBehind(term: Term, output: string): Tensor {
+  const rest = [...term.letters].filter((letter) => !output.includes(letter)).join('')
+  const ordered = arrange(term, output + rest)
+  return rest === '' ? ordered : ordered.sum(Array.from(rest, (_, i) => output.length + i))
 }
 
 /** What the `count` dimensions behind '...' are called: they are matched from the last. */
@@ -79,7 +97,7 @@ function sumExcept({ letters, x }: Term, keep: ReadonlySet<string>): Term {
 
 /** The dimensions in the order of `letters`. */
 function arrange(term: Term, letters: string): Tensor {
-  return term.letters === letters ? term.x : term.x.permute([...letters].map((letter) => term.letters.indexOf(letter)))
+  return term.x.permute([...letters].map((letter) => term.letters.indexOf(letter)))
 }
 
 /** The product of two terms, summed over the letters that both have and nobody wants any more. */
@@ -89,6 +107,10 @@ function contract(first: Term, second: Term, wanted: ReadonlySet<string>): Term 
   const shared = [...a.letters].filter((letter) => b.letters.includes(letter))
   const batch = shared.filter((letter) => wanted.has(letter)).join('')
   const summed = shared.filter((letter) => !wanted.has(letter)).join('')
+  if (summed === '') {
+    const letters = [...wanted].filter((letter) => a.letters.includes(letter) || b.letters.includes(letter)).join('')
+    return { letters, x: spread(a, letters).mul(spread(b, letters)) }
+  }
   const rows = [...a.letters].filter((letter) => !b.letters.includes(letter)).join('')
   const columns = [...b.letters].filter((letter) => !a.letters.includes(letter)).join('')
   const size = (letters: string) => [...letters].map((letter) => (a.letters.includes(letter) ? a.x.shape[a.letters.indexOf(letter)] : b.x.shape[b.letters.indexOf(letter)]))

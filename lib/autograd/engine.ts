@@ -246,7 +246,9 @@ function accumulate(tensor: Tensor, grad: Tensor, arrivals: Arrivals): void {
 
 /** Adds the gradients of `root` to the `grad` of every leaf that it was computed from, each as soon as it is complete. */
 export function backward(root: Tensor, gradient?: Tensor | null, given: BackwardOptions = {}): void {
-  const options = optionsOf('backward', given, { createGraph: false, retainGraph: given.createGraph ?? false })
+  const { createGraph, retainGraph } = optionsOf('backward', given, { createGraph: false, retainGraph: undefined })
+  const options = { createGraph, retainGraph: retainGraph ?? createGraph }
+  checkTensors('backward', [root], [gradient])
   const arrivals = new Arrivals()
   const first = initialGradient('backward', root, gradient)
   const start = edgeOf(root)
@@ -261,7 +263,8 @@ export function backward(root: Tensor, gradient?: Tensor | null, given: Backward
 export function grad(outputs: Tensor | readonly Tensor[], inputs: Tensor | readonly Tensor[], options?: GradOptions & { allowUnused?: false }): Tensor[]
 export function grad(outputs: Tensor | readonly Tensor[], inputs: Tensor | readonly Tensor[], options: GradOptions): (Tensor | null)[]
 export function grad(outputs: Tensor | readonly Tensor[], inputs: Tensor | readonly Tensor[], choice: GradOptions = {}): (Tensor | null)[] {
-  const options = optionsOf('grad', choice, { createGraph: false, retainGraph: choice.createGraph ?? false, gradOutputs: undefined, allowUnused: false })
+  const chosen = optionsOf('grad', choice, { createGraph: false, retainGraph: undefined, gradOutputs: undefined, allowUnused: false })
+  const options = { ...chosen, retainGraph: chosen.retainGraph ?? chosen.createGraph }
   const roots: readonly Tensor[] = Array.isArray(outputs) ? outputs : [outputs as Tensor]
   const wanted: readonly Tensor[] = Array.isArray(inputs) ? inputs : [inputs as Tensor]
   checkTensors('grad', [...roots, ...wanted])

@@ -1,4 +1,5 @@
 /** Whether operations are recorded for gradients. */
+import { checkFunction } from '../tensor/callable.ts'
 import { ValueError } from '../tensor/errors.ts'
 
 let enabled = true
@@ -9,6 +10,7 @@ export function isGradEnabled(): boolean {
 
 /** Runs `fn` with recording switched on or off and puts back what was before, also when `fn` throws. */
 function withMode<T>(operation: string, mode: boolean, fn: () => T): T {
+  checkFunction(operation, fn)
   const before = enabled
   enabled = mode
   try {

@@ -5,12 +5,14 @@
  * backward() as ⟨Jᵀ·w, v⟩ and as the central difference of ⟨w, fn(x ± h·v)⟩. One wrong entry of the Jacobian makes the two
  * differ with probability 1. Tensors hold float32, so the step is large, and the error of its third order is taken out.
  */
-import { GraphError } from '../tensor/errors.ts'
+import { checkFunction } from '../tensor/callable.ts'
+import { GraphError, ValueError } from '../tensor/errors.ts'
 import { NDArray } from '../tensor/ndarray.ts'
 import { optionsOf } from '../tensor/options.ts'
 import { Generator } from '../tensor/random.ts'
 import { grad } from './engine.ts'
 import { enableGrad, noGrad } from './grad-mode.ts'
+import { checkTensors } from './op.ts'
 import { Tensor } from './tensor.ts'
 
 type Fn = (...inputs: Tensor[]) => Tensor | readonly Tensor[]
@@ -46,12 +48,19 @@ function dot(a: readonly Tensor[], b: readonly Tensor[]): number {
   }, 0)
 }
 
+function checkCall(operation: string, fn: unknown, inputs: readonly Tensor[]): void {
+  checkFunction(operation, fn)
+  if (!Array.isArray(inputs)) throw new ValueError(operation, 'the inputs are no list', 'give a list of tensors')
+  checkTensors(operation, inputs)
+}
+
 /**
  * Whether backward() gives the gradients of `fn` with respect to those of `inputs` that require one. Same purpose as
  * torch.autograd.gradcheck, in float32: choose inputs and results of moderate size, inputs further than `eps` from any kink.
  */
 export function gradcheck(fn: Fn, inputs: readonly Tensor[], given: GradcheckOptions = {}): boolean {
   const { eps, atol, rtol, directions, seed, raiseException } = optionsOf('gradcheck', given, { eps: 3e-2, atol: 1e-3, rtol: 1e-2, directions: 4, seed: 0, raiseException: true })
+  checkCall('gradcheck', fn, inputs)
   const generator = new Generator(seed)
   const wanted = inputs.filter((input) => input.requiresGrad)
   if (wanted.length === 0) throw new GraphError('gradcheck', 'no input requires a gradient', 'call requiresGrad_() on those to be checked')
@@ -83,6 +92,7 @@ export function gradcheck(fn: Fn, inputs: readonly Tensor[], given: GradcheckOpt
 
 /** gradcheck of the gradient itself: whether second derivatives are right. Same purpose as torch.autograd.gradgradcheck. */
 export function gradgradcheck(fn: Fn, inputs: readonly Tensor[], options: GradcheckOptions = {}): boolean {
+  checkCall('gradgradcheck', fn, inputs)
   const generator = new Generator((options.seed ?? 0) + 1)
   const recorded = (outputs: Tensor | readonly Tensor[]) => listed(outputs).filter((output) => output.requiresGrad)
   const wanted = inputs.map((_, i) => i).filter((i) => inputs[i].requiresGrad)

@@ -1,4 +1,5 @@
 /** Changing a tensor in place, and giving it and its views the history that the change has. */
+import { cast, promote } from '../tensor/dtype.ts'
 import { GraphError, ShapeError, ValueError } from '../tensor/errors.ts'
 import { kernels } from '../tensor/kernels/active.ts'
 import { NDArray } from '../tensor/ndarray.ts'
@@ -9,9 +10,9 @@ import { sumTo } from './ops/sum.ts'
 import { choosing } from './ops/where.ts'
 import type { Tensor } from './tensor.ts'
 
-/** What a tensor holds after copy_(): the source, stretched to its shape. The old values have no influence any more. */
+/** What a tensor holds after copy_(): the source, stretched to its shape, under its label. The old values have no influence any more. */
 export const overwritten = defineOp('copy', {
-  forward: (_, [old, source]: [old: NDArray, source: NDArray]) => source.expand(old.shape, 'copy_').copy(),
+  forward: (_, [old, source]: [old: NDArray, source: NDArray]) => cast('copy_', source.expand(old.shape, 'copy_'), old.dtype),
   backward: ({ shapes, needs }, grad) => [needs[0] ? constant(NDArray.zeros(shapes[0])) : null, needs[1] ? sumTo(grad, shapes[1]) : null],
 })
 
@@ -34,12 +35,14 @@ export function changeInPlace(name: string, target: Tensor, compute: (old: Tenso
   for (const tensor of [target, base])
     if (isGradEnabled() && tensor.requiresGrad && tensor.isLeaf)
       throw new GraphError(name, `${tensor === target ? 'the tensor' : 'the tensor that this is a view of'}, of shape ${showShape(tensor.shape)}, is a leaf that requires a gradient`, 'change it inside noGrad(() => ...), or change a clone()')
-  if (target.array.strides.some((stride, d) => stride === 0 && target.shape[d] > 1))
+  if (target.numel() > 0 && target.array.strides.some((stride, d) => stride === 0 && target.shape[d] > 1))
     throw new ValueError(name, `the tensor of shape ${showShape(target.shape)} is expanded: several of its elements are one number`, 'clone() it first')
   const result = compute(isGradEnabled() ? target.snapshot() : target)
   if (!sameShape(result.shape, target.shape))
     throw new ShapeError(name, `the result has shape ${showShape(result.shape)}, which does not fit into ${showShape(target.shape)}`, 'only the argument may be broadcast')
-  const recorded = isGradEnabled() && (result.requiresGrad || base.requiresGrad)
+  if (promote(target.dtype, result.dtype) !== target.dtype)
+    throw new ValueError(name, `the result is of ${result.dtype}, which a tensor of ${target.dtype} cannot hold`, `use ${name.slice(0, -1)}(), or float() before`)
+  const recorded = isGradEnabled() && target.dtype === 'float32' && (result.requiresGrad || base.requiresGrad)
   if (recorded && !target.followsBase)
     throw new GraphError(name, `the tensor of shape ${showShape(target.shape)} is a view that was taken inside noGrad, but changed outside of it, where gradients are recorded`, 'take the view outside of noGrad, or change it inside')
   kernels().copy(target.array, result.array)

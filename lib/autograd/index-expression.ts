@@ -1,7 +1,7 @@
 /** Python's index expressions: x.at(':', 0, '1:', '::2', '...', null, [0, 2], mask). */
 import { IndexError, ValueError } from '../tensor/errors.ts'
 import { broadcastShapes, numelOf, showShape, type Shape } from '../tensor/shape.ts'
-import { constant, named } from './op.ts'
+import { constant, named, own } from './op.ts'
 import { checkedIndex, take } from './ops/indexing.ts'
 import { slice } from './ops/views.ts'
 import { NDArray, type Range } from '../tensor/ndarray.ts'
@@ -33,6 +33,9 @@ export function parseSlice(text: string, size: number): { start: number; size: n
   const first = clip(start, 0)
   return { start: first, size: Math.max(0, Math.ceil((clip(stop, size) - first) / every)), step: every }
 }
+
+/** Whether a slice of all `size` elements is written with its end, as '0:3' or ':3' is for 3. */
+const saysItsStop = (text: string, size: number) => /^0?:(\d+)(:1?)?$/.exec(text.replaceAll(' ', ''))?.[1] === String(size)
 
 /** An entry with arrays turned into tensors, which are masks when they hold booleans, else whole numbers. A scalar is a number or a boolean. */
 function toEntry(index: Index, isTensor: IsTensor): Index {
@@ -94,16 +97,18 @@ export function at(x: Tensor, expression: readonly Index[], isTensor: IsTensor):
     } else if (typeof index === 'number') view = view.select(dim, index)
     else if (typeof index === 'string') {
       const range = parseSlice(index, view.shape[dim])
+      // PyTorch records ':' and '0:' as slices of all, but not one that says where it stops.
       const isWhole = range.size === view.shape[dim] && range.step === 1
       if (!isWhole) view = slice([view], whole(view.shape).with(dim, range))
-      else if (view !== x) named('SliceBackward0', view)
+      else if (view !== x && !saysItsStop(index, range.size)) named('SliceBackward0', view)
       dim++
     } else if (isTensor(index)) {
       for (const part of index.array.dtype === 'bool' ? maskIndices(index, view, dim) : [index]) arrays.push({ dim: dim++, index: part })
     }
   }
   if (arrays.length > 0) return indexArrays(view, arrays)
-  return view === x ? named(full.every((index) => index === '...') ? 'AliasBackward0' : 'SliceBackward0', slice([x], whole(x.shape))) : view
+  const takesNoSlice = full.every((index, d) => index === '...' || (typeof index === 'string' && saysItsStop(index, x.shape[d])))
+  return view === x ? named(takesNoSlice ? 'AliasBackward0' : 'SliceBackward0', slice([x], whole(x.shape))) : view
 }
 
 /** The range of each dimension that takes all of it. */
@@ -132,5 +137,5 @@ function indexArrays(x: Tensor, arrays: readonly { dim: number; index: Tensor }[
   const front = adjacent ? others.filter((d) => d < dims[0]).length : 0
   const order = taken.shape.map((_, d) => d)
   const moved = [...order.slice(flat.ndim, flat.ndim + front), ...order.slice(0, flat.ndim), ...order.slice(flat.ndim + front)]
-  return named('IndexBackward0', front > 0 ? taken.permute(moved) : taken)
+  return own('IndexBackward0', front > 0 ? taken.permute(moved) : taken)
 }

@@ -1,6 +1,6 @@
 /** defineOp: an operation as one object, forward and backward side by side. */
 import { ValueError } from '../tensor/errors.ts'
-import { NDArray } from '../tensor/ndarray.ts'
+import { NDArray, type DType } from '../tensor/ndarray.ts'
 import { allocatingIn, Region } from '../tensor/storage.ts'
 import { anomalyTrace, checkResults } from './anomaly.ts'
 import { isGradEnabled } from './grad-mode.ts'
@@ -46,8 +46,8 @@ export function constant(array: NDArray): Tensor {
 }
 
 /** A 0-dimensional tensor, which broadcasts against any shape. */
-export function scalar(value: number): Tensor {
-  return constant(NDArray.full([], value))
+export function scalar(value: number, dtype: DType = 'float32'): Tensor {
+  return constant(NDArray.full([], value, dtype))
 }
 
 const isTensor = (value: unknown): value is Tensor => typeof value === 'object' && value !== null && 'array' in value && value.array instanceof NDArray
@@ -119,4 +119,10 @@ function linkView<O>(op: (inputs: readonly Tensor[], options: O) => Tensor | Ten
 export function named(name: string, tensor: Tensor): Tensor {
   if (tensor.gradFn) tensor.gradFn.name = name
   return tensor
+}
+
+/** named() for a composed result that is no view of an input, though its last step was one of something made on the way. */
+export function own(name: string, tensor: Tensor): Tensor {
+  tensor.unlinkView()
+  return named(name, tensor)
 }

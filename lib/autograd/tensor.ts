@@ -1,4 +1,5 @@
 /** Tensor: an array of numbers that remembers how it was computed. Its methods only delegate to operations. */
+import { cast } from '../tensor/dtype.ts'
 import { GraphError, IndexError, ShapeError, ValueError } from '../tensor/errors.ts'
 import { formatTensor } from '../tensor/format.ts'
 import { NDArray, type DType } from '../tensor/ndarray.ts'
@@ -11,19 +12,21 @@ import { enableGrad, isGradEnabled } from './grad-mode.ts'
 import type { Hook, Node } from './graph.ts'
 import { changeInPlace, overwritten } from './in-place.ts'
 import { at, nonzero, type Index } from './index-expression.ts'
-import { checkTensors, constant, named, scalar, setTensorFactory } from './op.ts'
+import { checkTensors, constant, named, own, scalar, setTensorFactory } from './op.ts'
 import { clamp, gelu, relu, sigmoid, tanh, type GeluOptions } from './ops/activations.ts'
 import { add, compare, div, isNaN, maximum, minimum, mul, pow, powTensor, sub } from './ops/arithmetic.ts'
 import { checkedIndex, gather, scatterAdd, take } from './ops/indexing.ts'
 import { cat, flip } from './ops/joining.ts'
 import { matmulAny } from './ops/matmul.ts'
+import { norm } from './ops/norm.ts'
 import * as pointwise from './ops/pointwise.ts'
 import { amax, amin, argExtremum, cumsum, logsumexp, prod, std } from './ops/reduce.ts'
 import { logSoftmax, softmax } from './ops/softmax.ts'
+import { sort, sortedIndices, topk } from './ops/sort.ts'
 import { sum } from './ops/sum.ts'
 import { triangle } from './ops/triangle.ts'
 import { expand, permute, reshape, select, slice, split, squeeze, transpose, unbind, unsqueeze, view } from './ops/views.ts'
-import { choosing } from './ops/where.ts'
+import { beside, choosing } from './ops/where.ts'
 
 export type Operand = Tensor | number
 
@@ -42,12 +45,26 @@ export interface VarOptions extends ReduceOptions {
   readonly correction?: number
 }
 
-/** What max(dim) and min(dim) return: `const [values, indices] = x.max(1)`. */
+export interface SortOptions {
+  readonly dim?: number
+  /** From the largest on. */
+  readonly descending?: boolean
+}
+
+export interface TopkOptions {
+  readonly dim?: number
+  /** The largest (default) or the smallest. */
+  readonly largest?: boolean
+}
+
+/** What max(dim), min(dim), sort and topk return: `const [values, indices] = x.max(1)`. */
 export class ValuesAndIndices {
   readonly values: Tensor
   readonly indices: Tensor
+  readonly #operation: string
 
-  constructor(values: Tensor, indices: Tensor) {
+  constructor(operation: string, values: Tensor, indices: Tensor) {
+    this.#operation = operation
     this.values = values
     this.indices = indices
   }
@@ -55,6 +72,13 @@ export class ValuesAndIndices {
   *[Symbol.iterator](): Iterator<Tensor> {
     yield this.values
     yield this.indices
+  }
+  /** As print() shows it in PyTorch. */
+  toString(): string {
+    return `torch.return_types.${this.#operation}(\nvalues=${this.values},\nindices=${this.indices})`
+  }
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString()
   }
 }
 
@@ -163,6 +187,7 @@ export class Tensor {
     return this.#requiresGrad
   }
   set requiresGrad(value: boolean) {
+    if (!this.isLeaf) throw new GraphError('requiresGrad', 'the tensor is the result of a recorded operation, and only a leaf can change whether it requires a gradient', 'use detach() for one that does not')
     this.requiresGrad_(value)
   }
   get isLeaf(): boolean {
@@ -236,6 +261,10 @@ export class Tensor {
     const recorded = isGradEnabled() && (outer?.recorded ?? true)
     this.#view = { base, remake: outer ? (from) => remake(outer.remake(from)) : remake, recorded, derived: base.#history }
   }
+  /** Forgets what this tensor is a view of, where nobody else has that. For operations only. */
+  unlinkView(): void {
+    this.#view = null
+  }
   /** The tensor that this one is a view of, or null. */
   get viewBase(): Tensor | null {
     return this.#view?.base ?? null
@@ -275,47 +304,47 @@ export class Tensor {
   // ---- arithmetic and comparison, with broadcasting
 
   add(other: Operand): Tensor {
-    return add([this, toTensor('add', other)])
+    return add([this, toTensor('add', other, this)])
   }
   sub(other: Operand): Tensor {
-    return sub([this, toTensor('sub', other)])
+    return sub([this, toTensor('sub', other, this)])
   }
   mul(other: Operand): Tensor {
-    return mul([this, toTensor('mul', other)])
+    return mul([this, toTensor('mul', other, this)])
   }
   div(other: Operand): Tensor {
-    return div([this, toTensor('div', other)])
+    return div([this, toTensor('div', other, this)])
   }
   pow(exponent: Operand): Tensor {
     if (typeof exponent === 'number') return pow([this], exponent)
-    return named('PowBackward1', powTensor([this, toTensor('pow', exponent)]))
+    return named('PowBackward1', powTensor([this, toTensor('pow', exponent, this)]))
   }
   maximum(other: Operand): Tensor {
-    return maximum([this, toTensor('maximum', other)])
+    return maximum([this, toTensor('maximum', other, this)])
   }
   minimum(other: Operand): Tensor {
-    return minimum([this, toTensor('minimum', other)])
+    return minimum([this, toTensor('minimum', other, this)])
   }
   neg(): Tensor {
     return pointwise.neg([this])
   }
   gt(other: Operand): Tensor {
-    return compare('gt', this, toTensor('gt', other))
+    return compare('gt', this, toTensor('gt', other, this))
   }
   ge(other: Operand): Tensor {
-    return compare('ge', this, toTensor('ge', other))
+    return compare('ge', this, toTensor('ge', other, this))
   }
   lt(other: Operand): Tensor {
-    return compare('lt', this, toTensor('lt', other))
+    return compare('lt', this, toTensor('lt', other, this))
   }
   le(other: Operand): Tensor {
-    return compare('le', this, toTensor('le', other))
+    return compare('le', this, toTensor('le', other, this))
   }
   eq(other: Operand): Tensor {
-    return compare('eq', this, toTensor('eq', other))
+    return compare('eq', this, toTensor('eq', other, this))
   }
   ne(other: Operand): Tensor {
-    return compare('ne', this, toTensor('ne', other))
+    return compare('ne', this, toTensor('ne', other, this))
   }
   /** A mask turned around. */
   logicalNot(): Tensor {
@@ -329,6 +358,24 @@ export class Tensor {
   equal(other: Tensor): boolean {
     checkTensors('equal', [other])
     return showShape(this.shape) === showShape(other.shape) && this.ne(other).array.values().every((differs) => differs === 0)
+  }
+
+  // ---- labels
+
+  /** As float32: this tensor where it is, else a copy. */
+  float(): Tensor {
+    return this.#labelled('float', 'float32')
+  }
+  /** As whole numbers, cut off towards 0: this tensor where it is of int64, else a copy without history. */
+  long(): Tensor {
+    return this.#labelled('long', 'int64')
+  }
+  /** As a mask, true where a number is not 0: this tensor where it is one, else a copy without history. */
+  bool(): Tensor {
+    return this.#labelled('bool', 'bool')
+  }
+  #labelled(operation: string, dtype: DType): Tensor {
+    return this.dtype === dtype ? this : constant(cast(operation, this.array, dtype))
   }
 
   // ---- functions of each element
@@ -453,9 +500,9 @@ export class Tensor {
   /** Product of all elements, or along one dimension. */
   prod(dim?: number | ReduceOptions | null, keepdim?: boolean | ReduceOptions): Tensor {
     const { reduction, all } = this.#singleReduction('prod', dim, keepdim)
-    if (all) return named('ProdBackward0', prod([this.reshape([-1])], 0).reshape(reduction.keepdim ? this.shape.map(() => 1) : []))
+    if (all) return own('ProdBackward0', prod([this.reshape([-1])], 0).reshape(reduction.keepdim ? this.shape.map(() => 1) : []))
     const product = prod([this], reduction.dims[0] ?? 0)
-    return named('ProdBackward1', reduction.keepdim && this.ndim > 0 ? product.unsqueeze(reduction.dims[0]) : product)
+    return own('ProdBackward1', reduction.keepdim && this.ndim > 0 ? product.unsqueeze(reduction.dims[0]) : product)
   }
   /** Running sums along a dimension. */
   cumsum(dim: number): Tensor {
@@ -464,6 +511,31 @@ export class Tensor {
   /** log Σ exp(x), without overflow. */
   logsumexp(dim: Dims | ReduceOptions, keepdim?: boolean | ReduceOptions): Tensor {
     return logsumexp([this], this.#reduction('logsumexp', dim, keepdim).reduction)
+  }
+  /** (Σ |x|ᵖ)^(1/p) over all numbers or along dimensions; p = Infinity for the largest |x|. Same as torch.Tensor.norm. */
+  norm(p: number | (ReduceOptions & { readonly p?: number }) = 2, dim?: Dims | ReduceOptions, keepdim?: boolean | ReduceOptions): Tensor {
+    const { p: order = 2, ...where } = typeof p === 'number' ? { p, ...byName<ReduceOptions>(dim, keepdim) } : p
+    return own('NormBackward1', norm('norm', this, order, this.#reduction('norm', where, undefined).reduction))
+  }
+  /** Sorted along a dimension: `const [values, indices] = x.sort()`. Equal numbers keep their order; NaN counts as the largest. */
+  sort(dim: number | SortOptions = -1, options: boolean | SortOptions = {}): ValuesAndIndices {
+    const chosen = this.#sorting('sort', dim, options)
+    return new ValuesAndIndices('sort', ...sort(this, chosen.dim, chosen.descending))
+  }
+  /** Where along a dimension the smallest number stands, the second smallest, and so on. */
+  argsort(dim: number | SortOptions = -1, options: boolean | SortOptions = {}): Tensor {
+    const chosen = this.#sorting('argsort', dim, options)
+    return sortedIndices(this, chosen.dim, chosen.descending)
+  }
+  #sorting(operation: string, dim: number | SortOptions, options: boolean | SortOptions) {
+    const given = { ...(typeof dim === 'number' ? { dim } : dim), ...(typeof options === 'boolean' ? { descending: options } : options) }
+    const chosen = optionsOf<SortOptions, { dim: number; descending: boolean }>(operation, given, { dim: -1, descending: false })
+    return { ...chosen, dim: normalizeDim(operation, chosen.dim, this.ndim) }
+  }
+  /** The k largest numbers along a dimension, from the largest on, or the smallest: `const [values, indices] = x.topk(5)`. */
+  topk(k: number, dim: number | TopkOptions = -1, options: TopkOptions = {}): ValuesAndIndices {
+    const { dim: along, largest } = optionsOf<TopkOptions, { dim: number; largest: boolean }>('topk', { ...(typeof dim === 'number' ? { dim } : dim), ...options }, { dim: -1, largest: true })
+    return new ValuesAndIndices('topk', ...topk(this, k, normalizeDim('topk', along, this.ndim), largest))
   }
   softmax(dim: number): Tensor {
     return softmax([this], normalizeDim('softmax', dim, this.ndim))
@@ -499,8 +571,8 @@ export class Tensor {
     const [d = 0] = reduction.dims
     const indices = argExtremum(op, this, d, true)
     const values = gather([this, indices], d)
-    if (reduction.keepdim || this.ndim === 0) return new ValuesAndIndices(named(`${name}0`, values), indices)
-    return new ValuesAndIndices(named(`${name}0`, values.squeeze(d)), indices.squeeze(d))
+    if (reduction.keepdim || this.ndim === 0) return new ValuesAndIndices(op, named(`${name}0`, values), indices)
+    return new ValuesAndIndices(op, own(`${name}0`, values.squeeze(d)), indices.squeeze(d))
   }
 
   // ---- products
@@ -541,10 +613,10 @@ export class Tensor {
   transpose(dim0: number, dim1: number): Tensor {
     return transpose([this], [dim0, dim1])
   }
-  /** The transpose of a matrix; vectors and scalars stay as they are. */
+  /** The transpose of a matrix; a vector or a scalar as it is. */
   t(): Tensor {
     if (this.ndim > 2) throw new ValueError('t', `a tensor of shape ${showShape(this.shape)} is no matrix`, 'use transpose(dim0, dim1)')
-    return this.ndim < 2 ? this : named('TBackward0', this.transpose(0, 1))
+    return named('TBackward0', permute([this], this.shape.map((_, d) => this.ndim - 1 - d)))
   }
   /** Dimensions in another order. */
   permute(...dims: (number | Shape)[]): Tensor {
@@ -611,7 +683,7 @@ export class Tensor {
       throw new ValueError('repeat', `[${times.join(', ')}] does not say how often each dimension of ${showShape(this.shape)} is repeated`, 'give a whole number of at least 0 for each dimension')
     const sizes = times.map((_, d) => (d < lead ? 1 : this.shape[d - lead]))
     const blocks = this.reshape(sizes.flatMap((size) => [1, size])).expand(times.flatMap((n, d) => [n, sizes[d]]))
-    return named('RepeatBackward0', blocks.clone().reshape(times.map((n, d) => n * sizes[d])))
+    return own('RepeatBackward0', blocks.clone().reshape(times.map((n, d) => n * sizes[d])))
   }
   /** Each element `repeats` times in a row along `dim`, or of all elements in row-major order. */
   repeatInterleave(repeats: number, dim?: number): Tensor {
@@ -627,7 +699,7 @@ export class Tensor {
   }
   /** Elements moved on by `shifts` along `dims`, those that fall off coming back in front. Without dims: in row-major order. */
   roll(shifts: number | readonly number[], dims?: number | readonly number[]): Tensor {
-    if (dims === undefined) return named('RollBackward0', this.reshape([-1]).roll(shifts, 0).reshape(this.shape))
+    if (dims === undefined) return own('RollBackward0', this.reshape([-1]).roll(shifts, 0).reshape(this.shape))
     const along = [dims].flat()
     const by = typeof shifts === 'number' ? [shifts] : shifts
     if (!Array.isArray(by) || !by.every(Number.isInteger)) throw new ValueError('roll', `${String(by)} does not say how far to move`, 'give a whole number, or one for each dimension')
@@ -640,11 +712,11 @@ export class Tensor {
   }
   /** Below and on the diagonal of the last two dimensions as it is, 0 above. */
   tril(diagonal = 0): Tensor {
-    return named('TrilBackward0', choosing(triangle('tril', this.shape, diagonal), this, 0))
+    return named('TrilBackward0', choosing(triangle('tril', this.shape, diagonal), this, scalar(0, this.dtype)))
   }
   /** On and above the diagonal of the last two dimensions as it is, 0 below. */
   triu(diagonal = 0): Tensor {
-    return named('TriuBackward0', choosing(triangle('triu', this.shape, diagonal), this, 0))
+    return named('TriuBackward0', choosing(triangle('triu', this.shape, diagonal), this, scalar(0, this.dtype)))
   }
   /** This tensor where it is dense in row-major order, else a copy that is. */
   contiguous(): Tensor {
@@ -674,17 +746,18 @@ export class Tensor {
     if (this.ndim === 0) throw new IndexError('indexSelect', 'a scalar has no elements to choose from', 'unsqueeze it first')
     const checked = checkedIndex('indexSelect', positions, this.shape[d], false)
     if (positions.ndim > 1) throw new ValueError('indexSelect', `an index of shape ${showShape(positions.shape)} is no list`, 'give a vector of whole numbers')
-    return named('IndexSelectBackward0', take([this.transpose(0, d), checked.reshape([-1])]).transpose(0, d))
+    return own('IndexSelectBackward0', take([this.transpose(0, d), checked.reshape([-1])]).transpose(0, d).contiguous())
   }
   /** `value` where the mask is not 0, else this tensor. */
   maskedFill(mask: Tensor, value: Operand): Tensor {
-    return named('MaskedFillBackward0', choosing(mask, value, this))
+    const filling = this.dtype === 'float32' ? value : constant(cast('maskedFill', toTensor('maskedFill', value).array, this.dtype))
+    return named('MaskedFillBackward0', choosing(mask, filling, this))
   }
   /** The elements where the mask is not 0, in row-major order, with broadcasting. */
   maskedSelect(mask: Tensor): Tensor {
     checkTensors('maskedSelect', [mask])
     const shape = broadcastShapes('maskedSelect', this.shape, mask.shape)
-    return named('MaskedSelectBackward0', this.expand(shape).reshape([-1]).at(...nonzero(mask.expand(shape).reshape([-1]))))
+    return own('MaskedSelectBackward0', this.expand(shape).reshape([-1]).at(...nonzero(mask.expand(shape).reshape([-1]))))
   }
 
   // ---- in place
@@ -703,6 +776,10 @@ export class Tensor {
   }
   clamp_(min?: number | null, max?: number | null): this {
     return this.#inPlace('clamp_', (old) => old.clamp(min, max))
+  }
+  /** max(x, 0) in place. */
+  relu_(): this {
+    return this.#inPlace('relu_', (old) => old.relu())
   }
   /** Takes over the numbers of `source`, stretched to this shape. */
   copy_(source: Tensor): this {
@@ -741,6 +818,7 @@ export class Tensor {
   }
   /** Random numbers are drawn in the order in which this tensor's elements lie in memory, as in PyTorch. */
   #draw(name: string, fill: (out: Float32Array) => void): this {
+    if (this.dtype !== 'float32' && name !== 'bernoulli_') throw new ValueError(name, `a tensor of ${this.dtype} cannot hold such numbers`, 'use a float32 tensor, such as float() gives')
     return this.#inPlace(name, (old) => {
       const order = this.shape.map((_, d) => d).sort((a, b) => this.array.strides[b] - this.array.strides[a] || a - b)
       const drawn = NDArray.zeros(order.map((d) => this.shape[d]))
@@ -756,11 +834,10 @@ export type NestedNumbers = number | NestedNumbers[]
 
 setTensorFactory((array) => new Tensor(array))
 
-/** A number as a scalar tensor, which broadcasts. */
-export function toTensor(operation: string, value: Operand): Tensor {
-  if (typeof value === 'number') return scalar(value)
-  checkTensors(operation, [value])
-  return value
+/** A number as a scalar tensor, which broadcasts. Beside another operand it bears a label that goes with that one's. */
+export function toTensor(operation: string, value: Operand, other: Operand = 0): Tensor {
+  if (typeof value !== 'number') checkTensors(operation, [value])
+  return beside(value, other)
 }
 
 function isOptions<T extends object>(value: unknown): value is T {

@@ -7,9 +7,36 @@ import * as F from './functional/functional.ts'
 import { Module } from './module.ts'
 import { pythonFloat } from './repr.ts'
 
+/** max(x, 0). With `inplace` the numbers of x itself are changed. */
 export class ReLU extends Module {
+  readonly inplace: boolean
+  constructor(given: { readonly inplace?: boolean } = {}) {
+    super()
+    const { inplace } = optionsOf('ReLU', given, { inplace: false })
+    this.inplace = inplace
+  }
   forward(x: Tensor): Tensor {
-    return F.relu(x)
+    if (!this.inplace) return F.relu(x)
+    checkTensors('ReLU', [x])
+    return x.relu_()
+  }
+  override extraRepr(): string {
+    return this.inplace ? 'inplace=True' : ''
+  }
+}
+
+/** x where it is positive, else negativeSlope · x. */
+export class LeakyReLU extends Module {
+  readonly negativeSlope: number
+  constructor(negativeSlope = 0.01) {
+    super()
+    this.negativeSlope = negativeSlope
+  }
+  forward(x: Tensor): Tensor {
+    return F.leakyRelu(x, this.negativeSlope)
+  }
+  override extraRepr(): string {
+    return `negative_slope=${pythonFloat(this.negativeSlope)}`
   }
 }
 
@@ -55,6 +82,20 @@ export class Softmax extends Module {
   }
   forward(x: Tensor): Tensor {
     return F.softmax(x, this.dim)
+  }
+  override extraRepr(): string {
+    return `dim=${this.dim}`
+  }
+}
+
+export class LogSoftmax extends Module {
+  readonly dim: number
+  constructor(dim: number) {
+    super()
+    this.dim = dim
+  }
+  forward(x: Tensor): Tensor {
+    return F.logSoftmax(x, this.dim)
   }
   override extraRepr(): string {
     return `dim=${this.dim}`

@@ -58,3 +58,46 @@ export class ModuleList<M extends AnyModule = Module> extends AnyModule {
     throw new ValueError('ModuleList', 'a list of modules cannot be called', 'call its members one by one')
   }
 }
+
+/**
+ * Modules by name, whose parameters are found: `parts.get('head')`. It is no model itself: the one that holds it calls its members. Same as
+ * torch.nn.ModuleDict, but for a name that a module has already, such as 'train', which is refused.
+ */
+export class ModuleDict<M extends AnyModule = Module> extends AnyModule {
+  constructor(modules: Readonly<Record<string, M>> | Iterable<readonly [name: string, module: M]> = {}) {
+    super()
+    if (typeof modules !== 'object' || modules === null) throw new ValueError('ModuleDict', 'what it was given are no modules by name', "give them as in { name: module }, or as a list of [name, module]")
+    for (const [name, module] of Symbol.iterator in modules ? modules : Object.entries(modules)) this.set(name, module)
+  }
+  /** Adds a module, or puts it in the place of the one of that name. */
+  set(name: string, module: M): this {
+    this.addModule(name, module)
+    return this
+  }
+  get(name: string): M {
+    const found = [...this.items()].find(([other]) => other === name)
+    if (!found) throw new ValueError('ModuleDict', `it holds no module '${name}'`, `it holds ${[...this.keys()].join(', ')}`)
+    return found[1]
+  }
+  has(name: string): boolean {
+    return [...this.keys()].includes(name)
+  }
+  get length(): number {
+    return [...this.ownModules()].length
+  }
+  *items(): Generator<[string, M]> {
+    for (const [name, module] of this.ownModules()) yield [name, module as M]
+  }
+  *keys(): Generator<string> {
+    for (const [name] of this.items()) yield name
+  }
+  *values(): Generator<M> {
+    for (const [, module] of this.items()) yield module
+  }
+  [Symbol.iterator](): Generator<string> {
+    return this.keys()
+  }
+  protected override run(): never {
+    throw new ValueError('ModuleDict', 'modules by name cannot be called', 'call its members one by one')
+  }
+}

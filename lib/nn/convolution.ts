@@ -17,7 +17,7 @@ export class Conv2d extends Module {
   readonly outChannels: number
   readonly kernelSize: readonly [number, number]
   readonly stride: readonly [number, number]
-  readonly padding: readonly [number, number]
+  readonly padding: readonly [number, number] | 'same' | 'valid'
   readonly dilation: readonly [number, number]
   readonly groups: number
   readonly weight: Parameter
@@ -35,7 +35,7 @@ export class Conv2d extends Module {
     this.outChannels = outChannels
     this.kernelSize = pair('Conv2d', 'kernelSize', kernelSize, 1)
     this.stride = pair('Conv2d', 'stride', stride, 1)
-    this.padding = pair('Conv2d', 'padding', padding, 0)
+    this.padding = padding === 'same' || padding === 'valid' ? padding : pair('Conv2d', 'padding', padding, 0)
     this.dilation = pair('Conv2d', 'dilation', dilation, 1)
     this.groups = groups
     this.weight = new Parameter(zeros([outChannels, inChannels / groups, ...this.kernelSize]))
@@ -49,7 +49,8 @@ export class Conv2d extends Module {
   }
   override extraRepr(): string {
     const parts = [`${this.inChannels}, ${this.outChannels}, kernel_size=${pythonSize(this.kernelSize)}, stride=${pythonSize(this.stride)}`]
-    if (this.padding.some((size) => size !== 0)) parts.push(`padding=${pythonSize(this.padding)}`)
+    if (typeof this.padding === 'string') parts.push(`padding=${this.padding}`)
+    else if (this.padding.some((size) => size !== 0)) parts.push(`padding=${pythonSize(this.padding)}`)
     if (this.dilation.some((size) => size !== 1)) parts.push(`dilation=${pythonSize(this.dilation)}`)
     if (this.groups !== 1) parts.push(`groups=${this.groups}`)
     if (!this.bias) parts.push('bias=False')

@@ -20,6 +20,7 @@ export type ValidLens = Indices | null
  * scores become −1e6, not −∞, so a length of 0 gives equal weights.
  */
 export function maskedSoftmax(scores: Tensor, validLens: ValidLens = null): Tensor {
+  checkTensors('maskedSoftmax', [scores])
   if (validLens === null) return scores.softmax(-1)
   const [B, queries, keys] = scores.shape
   const lengths = toIndices('maskedSoftmax', validLens)

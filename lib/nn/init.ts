@@ -10,6 +10,8 @@ import { erf } from '../tensor/kernels/reference/erf.ts'
 import { checkTensors, constant } from '../autograd/op.ts'
 import { showShape } from '../tensor/shape.ts'
 
+export { dirac_, eye_, orthogonal_ } from './init-orthogonal.ts'
+
 export type Nonlinearity = 'linear' | 'conv2d' | 'sigmoid' | 'tanh' | 'relu' | 'leaky_relu' | 'selu'
 
 interface Drawing {

@@ -4,6 +4,7 @@ import { optionsOf } from '../tensor/options.ts'
 import * as F from './functional/functional.ts'
 import type { Indices } from './functional/indices.ts'
 import { bceDefaults, crossEntropyDefaults, klDivDefaults, nllDefaults } from './functional/loss.ts'
+import { huberDefaults, smoothL1Defaults } from './functional/regression-loss.ts'
 import { Module } from './module.ts'
 
 /** Cross entropy of unnormalised scores (N, C) and class indices (N,) or probabilities (N, C). Same as torch.nn.CrossEntropyLoss. */
@@ -55,6 +56,43 @@ export class L1Loss extends Module<[input: Tensor, target: Tensor]> {
   }
   forward(input: Tensor, target: Tensor): Tensor {
     return F.l1Loss(input, target, { reduction: this.reduction })
+  }
+}
+
+/** A parabola near 0, straight lines from beta on. Same as torch.nn.SmoothL1Loss. */
+export class SmoothL1Loss extends Module<[input: Tensor, target: Tensor]> {
+  private readonly options: F.SmoothL1Options
+  constructor(options: F.SmoothL1Options = {}) {
+    super()
+    this.options = optionsOf('SmoothL1Loss', options, smoothL1Defaults)
+  }
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.smoothL1Loss(input, target, this.options)
+  }
+}
+
+/** A parabola near 0, straight lines of slope delta from there on. Same as torch.nn.HuberLoss. */
+export class HuberLoss extends Module<[input: Tensor, target: Tensor]> {
+  private readonly options: F.HuberOptions
+  constructor(options: F.HuberOptions = {}) {
+    super()
+    this.options = optionsOf('HuberLoss', options, huberDefaults)
+  }
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.huberLoss(input, target, this.options)
+  }
+}
+
+/** Binary cross entropy of probabilities. Same as torch.nn.BCELoss. */
+export class BCELoss extends Module<[input: Tensor, target: Tensor]> {
+  private readonly options: Omit<F.BCEOptions, 'posWeight'>
+  constructor(options: Omit<F.BCEOptions, 'posWeight'> = {}) {
+    super()
+    this.options = optionsOf('BCELoss', options, { weight: null, reduction: 'mean' })
+    if (options.weight) this.registerBuffer('weight', options.weight)
+  }
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.binaryCrossEntropy(input, target, this.options)
   }
 }
 

@@ -7,7 +7,7 @@
 import { isGradEnabled, noGrad } from '../autograd/grad-mode.ts'
 import { Tensor } from '../autograd/tensor.ts'
 import { zeroGrad, type ZeroGradOptions } from '../autograd/zero-grad.ts'
-import { Callable } from '../tensor/callable.ts'
+import { Callable, checkFunction } from '../tensor/callable.ts'
 import { StateDictError, ValueError } from '../tensor/errors.ts'
 import { optionsOf } from '../tensor/options.ts'
 import { sameShape, showShape } from '../tensor/shape.ts'
@@ -49,7 +49,7 @@ export abstract class AnyModule extends Callable {
     Reflect.set(this, name, value)
   }
   #checkName(name: string): void {
-    if (name === '' || name.includes('.')) throw new ValueError(this.constructor.name, `'${name}' cannot be the name of a submodule, parameter or buffer`, 'give a name without dots')
+    if (typeof name !== 'string' || name === '' || name.includes('.')) throw new ValueError(this.constructor.name, `'${name}' cannot be the name of a submodule, parameter or buffer`, 'give a name without dots')
     if (name in this && !(Object.hasOwn(this, name) && isOwnPart(Reflect.get(this, name))))
       throw new ValueError(this.constructor.name, `it has a property '${name}' already`, 'choose another name')
   }
@@ -140,6 +140,7 @@ export abstract class AnyModule extends Callable {
    */
   loadStateDict(state: Readonly<StateDict>, given: { readonly strict?: boolean } = {}): { missingKeys: string[]; unexpectedKeys: string[] } {
     const { strict } = optionsOf(`${this.constructor.name}.loadStateDict`, given, { strict: true })
+    if (typeof state !== 'object' || state === null) throw new StateDictError(`${this.constructor.name}.loadStateDict`, `${String(state)} is no state dict`, 'pass what stateDict() or loadSafetensors() returned')
     const own = this.stateDict()
     const missingKeys = Object.keys(own).filter((key) => !Object.hasOwn(state, key))
     const unexpectedKeys = Object.keys(state).filter((key) => !Object.hasOwn(own, key))
@@ -188,6 +189,7 @@ export abstract class AnyModule extends Callable {
   }
   /** Calls `fn` with every module below this one, inner ones first, then with this one. */
   apply(fn: (module: AnyModule) => void): this {
+    checkFunction('apply', fn)
     for (const child of this.children()) child.apply(fn)
     fn(this)
     return this
@@ -249,6 +251,7 @@ export abstract class Module<Args extends unknown[] = [x: Tensor], Result = Tens
     }
     const observed = this.#backwardHooks.size > 0 && isGradEnabled() ? new ObservedCall(this, this.#backwardHooks) : null
     if (observed) given = observed.inputs(given)
+    if (typeof this.forward !== 'function') throw new ValueError(this.constructor.name, 'it has no forward()', 'say what it computes in a method forward(x) of its class')
     let output = this.forward(...given)
     for (const hook of this.#hooks) output = asUser([given, output], () => hook(this, given, output)) ?? output
     return observed ? observed.outputs(output) : output

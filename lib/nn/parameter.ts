@@ -1,4 +1,5 @@
 /** Parameter: a tensor that a module trains. */
+import { checkTensors } from '../autograd/op.ts'
 import { Tensor } from '../autograd/tensor.ts'
 import { optionsOf } from '../tensor/options.ts'
 import { pin } from '../tensor/storage.ts'
@@ -8,6 +9,7 @@ export class Parameter extends Tensor {
   /** Shares the numbers of `data`. */
   constructor(data: Tensor, given: { readonly requiresGrad?: boolean } = {}) {
     const { requiresGrad } = optionsOf('Parameter', given, { requiresGrad: true })
+    checkTensors('Parameter', [data])
     super(data.array)
     pin(data.array.storage)
     this.requiresGrad_(requiresGrad)

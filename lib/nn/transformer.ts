@@ -6,7 +6,7 @@ import { ValueError } from '../tensor/errors.ts'
 import { Dropout } from './activation.ts'
 import { ModuleList } from './containers.ts'
 import { checkSize, Linear } from './linear.ts'
-import { Module } from './module.ts'
+import { AnyModule, Module } from './module.ts'
 import { MultiheadAttention } from './multihead-attention.ts'
 import { LayerNorm } from './normalization.ts'
 
@@ -92,13 +92,14 @@ export class TransformerEncoder extends Module<[src: Tensor, masks?: EncoderMask
     super()
     const { norm } = optionsOf('TransformerEncoder', given, { norm: null })
     checkSize('TransformerEncoder', 'numLayers', numLayers)
+    if (!(encoderLayer instanceof AnyModule)) throw new ValueError('TransformerEncoder', 'what was given as the layer is no module', 'give a TransformerEncoderLayer')
     this.layers = new ModuleList(Array.from({ length: numLayers }, () => encoderLayer.clone()))
     this.norm = norm
   }
   forward(src: Tensor, given: EncoderMasks & { readonly mask?: Tensor | null } = {}): Tensor {
-    const { srcMask, srcKeyPaddingMask } = optionsOf('TransformerEncoder', given, { mask: null, srcMask: given.mask, srcKeyPaddingMask: null })
+    const { mask, srcMask, srcKeyPaddingMask } = optionsOf('TransformerEncoder', given, { mask: null, srcMask: null, srcKeyPaddingMask: null })
     let x = src
-    for (const layer of this.layers) x = layer(x, { srcMask, srcKeyPaddingMask })
+    for (const layer of this.layers) x = layer(x, { srcMask: srcMask ?? mask, srcKeyPaddingMask })
     return this.norm ? this.norm(x) : x
   }
 }

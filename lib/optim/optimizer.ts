@@ -117,8 +117,10 @@ export abstract class Optimizer<Options extends object> {
   }
 
   /** Takes over what stateDict() returned of an optimizer with as many parameters in each group. Nothing is changed when it throws. */
-  loadStateDict({ state, paramGroups }: OptimizerState<Options>): void {
+  loadStateDict(given: OptimizerState<Options>): void {
     const refuse = (problem: string) => new StateDictError(`${this.constructor.name}.loadStateDict`, problem, 'load the state of an optimizer of the same kind, of the same parameters in the same groups')
+    if (!given?.state || !Array.isArray(given.paramGroups)) throw refuse('what it was given has no state or no paramGroups')
+    const { state, paramGroups } = given
     const sizes = (groups: readonly { readonly params: readonly unknown[] }[]) => groups.map(({ params }) => params.length).join(', ')
     if (sizes(paramGroups) !== sizes(this.paramGroups)) throw refuse(`its groups have [${sizes(paramGroups)}] parameters, this optimizer's have [${sizes(this.paramGroups)}]`)
     paramGroups.forEach((group, i) => this.check({ ...this.paramGroups[i], ...group }))

@@ -1,4 +1,5 @@
-/** Objects that can be called, as in Python. */
+/** Objects that can be called, as in Python, and what has to be a function. */
+import { ValueError } from './errors.ts'
 
 /** Makes `new` return a function whose prototype is the class: what lets a module or a transform be called. */
 export abstract class Callable {
@@ -11,4 +12,9 @@ export abstract class Callable {
     return self as unknown as this
   }
   protected abstract run(args: unknown[]): unknown
+}
+
+/** Throws unless `fn` is a function. */
+export function checkFunction(operation: string, fn: unknown): void {
+  if (typeof fn !== 'function') throw new ValueError(operation, `${typeof fn === 'object' && fn !== null ? 'an object' : String(fn)} is no function`, `give one, as in ${operation}(() => ...)`)
 }

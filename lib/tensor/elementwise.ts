@@ -1,11 +1,20 @@
 /** Elementwise functions of arrays, with broadcasting. */
+import { countedAs, promote } from './dtype.ts'
 import { kernels } from './kernels/active.ts'
 import type { BinaryOp, UnaryOp } from './kernels/kernels.ts'
 import { NDArray, type DType } from './ndarray.ts'
 import { broadcastShapes, sameShape, type Shape } from './shape.ts'
 
 const comparisons: ReadonlySet<string> = new Set(['gt', 'ge', 'lt', 'le', 'eq', 'ne', 'isNaN'])
-const resultType = (op: string) => (comparisons.has(op) ? 'bool' : 'float32')
+/** What of whole numbers is a whole number again. */
+const wholes: ReadonlySet<string> = new Set(['add', 'sub', 'mul', 'maximum', 'minimum', 'neg', 'abs', 'sign', 'floor', 'ceil', 'round', 'relu'])
+
+function resultType(op: string, a: NDArray, b = a): DType {
+  if (comparisons.has(op)) return 'bool'
+  if (!wholes.has(op)) return 'float32'
+  const dtype = promote(a.dtype, b.dtype)
+  return op === 'neg' || op === 'sub' ? countedAs(dtype) : dtype
+}
 
 const stretch = (x: NDArray, shape: readonly number[]) => (sameShape(x.shape, shape) ? x : x.expand(shape))
 
@@ -28,18 +37,18 @@ function inOrder(shape: Shape, dtype: DType, inputs: readonly NDArray[], kernel:
 }
 
 export function unary(op: UnaryOp, x: NDArray): NDArray {
-  return inOrder(x.shape, resultType(op), [x], (out, input) => kernels().unary(op, out, input))
+  return inOrder(x.shape, resultType(op, x), [x], (out, input) => kernels().unary(op, out, input))
 }
 
 export function binary(op: BinaryOp, a: NDArray, b: NDArray): NDArray {
   const shape = broadcastShapes(op, a.shape, b.shape)
-  return inOrder(shape, resultType(op), [stretch(a, shape), stretch(b, shape)], (out, x, y) => kernels().binary(op, out, x, y))
+  return inOrder(shape, resultType(op, a, b), [stretch(a, shape), stretch(b, shape)], (out, x, y) => kernels().binary(op, out, x, y))
 }
 
 /** a where condition is not 0, else b. */
 export function where(condition: NDArray, a: NDArray, b: NDArray): NDArray {
   const shape = broadcastShapes('where', condition.shape, broadcastShapes('where', a.shape, b.shape))
-  const out = NDArray.empty(shape)
+  const out = NDArray.empty(shape, promote(a.dtype, b.dtype))
   kernels().where(out, stretch(condition, shape), stretch(a, shape), stretch(b, shape))
   return out
 }

@@ -1,4 +1,5 @@
 /** Reading arrays by index, and the adjoints that sum into the places read. */
+import { countedAs } from './dtype.ts'
 import { IndexError, ShapeError } from './errors.ts'
 import { kernels } from './kernels/active.ts'
 import { NDArray } from './ndarray.ts'
@@ -45,9 +46,9 @@ export function gather(x: NDArray, dim: number, index: NDArray): NDArray {
   checkGather('gather', x.shape, d, index)
   const window = x.slice(x.shape.map((size, i) => ({ start: 0, size: i === d ? size : index.shape[i], step: 1 })))
   const last = index.transpose(d, -1)
-  const out = NDArray.empty(last.shape)
+  const out = NDArray.empty(last.shape, x.dtype)
   if (out.numel > 0) kernels().gather(out, window.transpose(d, -1), last)
-  return out.transpose(d, -1)
+  return out.transpose(d, -1).contiguous()
 }
 
 /** The adjoint of gather: x summed into zeros of `shape`, whose other sizes may exceed the index's. */
@@ -58,14 +59,14 @@ export function scatterAdd(x: NDArray, dim: number, index: NDArray, shape: Shape
   if (!sameShape(x.shape, index.shape))
     throw new ShapeError('scatterAdd', `a source of shape ${showShape(x.shape)} does not fit an index of shape ${showShape(index.shape)}`, 'source and index must have the same shape')
   const last = index.transpose(d, -1)
-  const window = NDArray.full(last.shape.with(-1, shape[d]), 0)
+  const window = NDArray.full(last.shape.with(-1, shape[d]), 0, countedAs(x.dtype))
   if (index.numel > 0) kernels().scatterAdd(window, x.transpose(d, -1), last)
   return place(window.transpose(d, -1), shape, shape.map(() => 0), shape.map(() => 1))
 }
 
 /** Zeros of `shape` that hold x from `starts` on, every `steps`-th: the adjoint of a slice. */
 export function place(x: NDArray, shape: Shape, starts: Shape, steps: Shape): NDArray {
-  const out = NDArray.full(shape, 0)
+  const out = NDArray.full(shape, 0, x.dtype)
   kernels().copy(out.slice(x.shape.map((size, d) => ({ start: starts[d], size, step: steps[d] }))), x)
   return out
 }

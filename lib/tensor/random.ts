@@ -88,6 +88,7 @@ export class Generator {
 
   /** Continues from a state of getState or torch.get_rng_state(). Throws on any other bytes, and then changes nothing. */
   setState(state: Uint8Array): void {
+    if (!(state instanceof Uint8Array)) throw new ValueError('setState', 'what it was given is no list of bytes', 'pass what getState returned')
     if (state.length !== STATE_BYTES)
       throw new ValueError('setState', `a state has ${STATE_BYTES} bytes, not ${state.length}`, 'pass what getState returned')
     const view = new DataView(state.buffer, state.byteOffset, STATE_BYTES)
@@ -294,8 +295,8 @@ function drawsLeft(next: number): number {
 }
 
 function checkSeed(seed: number | bigint): bigint {
-  if (typeof seed === 'number' && !Number.isSafeInteger(seed))
-    throw new ValueError('manualSeed', `${seed} is not a whole number within 2^53`, 'give a whole number, or a bigint if it is larger')
+  if (typeof seed !== 'bigint' && !Number.isSafeInteger(seed))
+    throw new ValueError('manualSeed', `${typeof seed === 'object' && seed !== null ? 'an object' : String(seed)} is not a whole number within 2^53`, 'give a whole number, or a bigint if it is larger')
   const whole = BigInt(seed)
   if (whole < -(2n ** 63n) || whole >= 2n ** 64n) throw new ValueError('manualSeed', `${seed} is not in [-2^63, 2^64)`, 'give a seed of at most 64 bits')
   return BigInt.asUintN(64, whole)

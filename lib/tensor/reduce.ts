@@ -1,4 +1,5 @@
 /** Reductions of arrays over any of their dimensions. */
+import { countedAs } from './dtype.ts'
 import { IndexError } from './errors.ts'
 import { kernels } from './kernels/active.ts'
 import type { ReduceOp } from './kernels/kernels.ts'
@@ -14,7 +15,7 @@ function refuseEmpty(operation: string, x: NDArray, dims: readonly number[]): vo
 export function reduce(op: ReduceOp, x: NDArray, dims: readonly number[], keepdim: boolean): NDArray {
   if (op === 'max' || op === 'min') refuseEmpty(op, x, dims)
   const kept = x.shape.map((_, d) => d).filter((d) => !dims.includes(d))
-  const out = NDArray.empty(kept.map((d) => x.shape[d]))
+  const out = NDArray.empty(kept.map((d) => x.shape[d]), op === 'max' || op === 'min' ? x.dtype : countedAs(x.dtype))
   kernels().reduce(op, out, x.permute([...kept, ...dims]), dims.length)
   return keepdim ? out.reshape(x.shape.map((size, d) => (dims.includes(d) ? 1 : size))) : out
 }
@@ -35,5 +36,5 @@ export function alongDim(operation: string, x: NDArray, dim: number, kernel: (ou
   const last = x.ndim === 0 ? x.reshape([1]) : x.transpose(d, -1)
   const out = NDArray.empty(last.shape)
   if (out.numel > 0) kernel(out, last)
-  return x.ndim === 0 ? out.reshape([]) : out.transpose(d, -1)
+  return x.ndim === 0 ? out.reshape([]) : out.transpose(d, -1).contiguous()
 }

@@ -256,6 +256,8 @@ test('requiresGrad_() is for leaves of floating-point numbers', () => {
   assert.not.ok(y.isLeaf)
   assert.is(y.requiresGrad_(), y)
   refused(() => y.requiresGrad_(false), GraphError, /cannot stop .*\n.*detach\(\)/)
+  // Unlike y.requires_grad_(), y.requires_grad = True is an error in PyTorch, too.
+  refused(() => (y.requiresGrad = true), GraphError, /^requiresGrad: .* only a leaf can change .*\n.*detach\(\)/)
   refused(() => x.argmax().requiresGrad_(), GraphError, /int64/)
   refused(() => x.gt(1).requiresGrad_(), GraphError, /bool/)
   assert.ok(noGrad(() => x.mul(2)).isLeaf)

@@ -99,6 +99,8 @@ const examples: Readonly<Record<string, readonly Example[]>> = {
   ],
   clamp: [[(x) => curved(x.clamp(-1, 1)), distinct(3, 4)], [(x) => curved(x.clamp({ min: 0 })), distinct(4)], [(x) => curved(x.clamp(null, 0)), distinct(4)]],
 
+  binary_cross_entropy: [[(x, y) => nn.functional.binaryCrossEntropy(x, y), given(positive(2, 3).detach(), (_, i) => 0.1 + i / 8), given(positive(2, 3).detach(), (_, i) => 0.9 - i / 8)]],
+
   sum: [
     [(x) => curved(x.sum()), normal(2, 3)],
     [(x) => curved(x.sum(-2)), normal(2, 3, 2)],

@@ -48,16 +48,17 @@ const names: Readonly<Record<string, readonly (() => Tensor)[]>> = {
   UnsafeViewBackward0: [() => batch.matmul(batch.transpose(1, 2)), () => batch.matmul(ones([4, 2])), () => batch.matmul(ones([4])), () => x.t().reshape(6)],
   ViewBackward0: [() => x.view(6), () => einsum('bij,bkj->bik', batch, batch)],
   ReshapeAliasBackward0: [() => x.reshape(6), () => x.flatten()],
-  TBackward0: [() => x.t()],
+  TBackward0: [() => x.t(), () => x.at(0).t(), () => x.sum().t()],
   TransposeBackward0: [() => x.transpose(0, 1)],
-  PermuteBackward0: [() => x.permute(1, 0), () => einsum('ij->ji', x)],
+  PermuteBackward0: [() => x.permute(1, 0), () => einsum('ij->ji', x), () => einsum('ij->ij', x)],
   ExpandBackward0: [() => x.expand(2, 2, 3)],
   SqueezeBackward0: [() => x.squeeze()],
   SqueezeBackward1: [() => x.squeeze(0)],
   UnsqueezeBackward0: [() => x.unsqueeze(0), () => x.at(null)],
-  SelectBackward0: [() => x.select(0, 1), () => x.at(':', 0)],
-  SliceBackward0: [() => x.at(':', '1:'), () => x.at(0, ':'), () => x.at(':'), () => x.narrow(1, 0, 2)],
-  AliasBackward0: [() => x.at('...')],
+  // A slice of all that says where it stops is none: PyTorch hands out x itself.
+  SelectBackward0: [() => x.select(0, 1), () => x.at(':', 0), () => x.at(0, '0:3'), () => x.at(0, ':3')],
+  SliceBackward0: [() => x.at(':', '1:'), () => x.at(0, ':'), () => x.at(':'), () => x.narrow(1, 0, 2), () => x.at(0, '0:'), () => x.at(0, '0:2')],
+  AliasBackward0: [() => x.at('...'), () => x.at(':2'), () => x.at('0:2', '...')],
   IndexBackward0: [() => x.at([0, 1]), () => x.at(x.gt(2))],
   SplitBackward0: [() => x.split(1)[0], () => x.chunk(2)[1]],
   SplitWithSizesBackward0: [() => x.split([1, 2], 1)[0]],
@@ -77,8 +78,13 @@ const names: Readonly<Record<string, readonly (() => Tensor)[]>> = {
   CopyBackwards: [() => x.mul(1).copy_(x)],
   ZeroBackward0: [() => x.mul(1).zero_()],
   FillBackward2: [() => x.mul(1).fill_(2)],
+  NormBackward1: [() => x.norm(), () => x.norm(1, 1)],
+  SortBackward0: [() => x.sort().values],
+  TopkBackward0: [() => x.topk(2).values],
   CopySlices: [() => { const y = x.mul(1); y.at(0).mul_(2); return y }],
   AsStridedBackward0: [() => x.mul(1).at(0).mul_(2)],
+  // What is computed through a view of something made on the way is no view itself.
+  FillBackward3: [() => x.repeat(2, 1).fill_(x.sum()), () => x.indexSelect(0, [0]).fill_(x.sum()), () => x.at([0, 1]).fill_(x.sum()), () => batch.matmul(ones([4, 2])).fill_(x.sum())],
 }
 
 for (const [name, calls] of Object.entries(names))
@@ -91,6 +97,13 @@ test('a tensor prints its history, a leaf that it requires a gradient', () => {
   assert.is(String(tensor([1, 2], { requiresGrad: true })), 'tensor([1., 2.], requires_grad=True)')
   assert.is(String(tensor([1, 2]).gt(1)), 'tensor([False,  True])')
   assert.is(String(tensor([1, 2]).argmax()), 'tensor(1)')
+})
+
+// x.max(1), x.sort(0, True), x.topk(1) in PyTorch
+test('values with their indices print as the named pair that they are', () => {
+  assert.is(String(tensor([[1, 3], [4, 2]]).max(1)), 'torch.return_types.max(\nvalues=tensor([3., 4.]),\nindices=tensor([1, 0]))')
+  assert.is(String(tensor([1, 2], { requiresGrad: true }).sort(0, true)), 'torch.return_types.sort(\nvalues=tensor([2., 1.], grad_fn=<SortBackward0>),\nindices=tensor([1, 0]))')
+  assert.is(String(tensor([1, 2]).topk(1)), 'torch.return_types.topk(\nvalues=tensor([2.]),\nindices=tensor([1]))')
 })
 
 // torch.autograd.grad((x ** p).sum(), x, create_graph=True)[0] and so on

@@ -3,7 +3,8 @@ Writes golden.json, what PyTorch 1.13 says of layers and functions:  /usr/bin/py
 
 text: what print() shows of a module, by the expression that builds it in golden.test.ts.
 draws: after manual_seed(0), each parameter of a new layer (its first numbers and the SHA-1 of all its bytes) and the next random number.
-init: the same for the functions of nn.init.
+init, orthogonal: the same for the functions of nn.init.
+losses: value, gradient of the input and grad_fn.
 runs: after manual_seed(seed), a new layer in training and its input (randn, drawn after it); outputs, and of each gradient the sum
 of its numbers times the weights ((i * 7919) % 101) / 50 - 1.
 functions: inputs, options, outputs.
@@ -19,7 +20,7 @@ from torch.nn import functional as F
 
 
 def main():
-    golden = {'text': text(), 'draws': draws(), 'init': init(), 'runs': runs(), 'functions': functions()}
+    golden = {'text': text(), 'draws': draws(), 'init': init(), 'orthogonal': orthogonal(), 'losses': losses(), 'runs': runs(), 'functions': functions()}
     path = pathlib.Path(__file__).with_name('golden.json')
     lines = (f'{json.dumps(part)}: {{\n' + ',\n'.join(f'{json.dumps(name)}: {json.dumps(value, separators=(",", ":"))}' for name, value in entries.items()) + '\n}' for part, entries in golden.items())
     path.write_text('{' + ',\n'.join(lines) + '}\n')
@@ -42,6 +43,7 @@ def text():
         'Linear without bias': nn.Linear(3, 4, bias=False),
         'Conv2d': nn.Conv2d(3, 4, 2),
         'Conv2d with all options': nn.Conv2d(4, 8, (3, 1), stride=2, padding=(1, 0), dilation=2, groups=2, bias=False),
+        'Conv2d of the same size': nn.Conv2d(3, 4, 3, padding='same'),
         'LayerNorm': nn.LayerNorm(4),
         'LayerNorm of two sizes': nn.LayerNorm([4, 5], eps=1e-6, elementwise_affine=False),
         'BatchNorm1d': nn.BatchNorm1d(4),
@@ -51,12 +53,16 @@ def text():
         'Embedding': nn.Embedding(10, 3),
         'Embedding with padding': nn.Embedding(10, 3, padding_idx=-1),
         'ReLU': nn.ReLU(),
+        'ReLU in place': nn.ReLU(inplace=True),
+        'LeakyReLU': nn.LeakyReLU(),
+        'LeakyReLU of a slope': nn.LeakyReLU(0.2),
         'GELU': nn.GELU(),
         'GELU tanh': nn.GELU(approximate='tanh'),
         'SiLU': nn.SiLU(),
         'Tanh': nn.Tanh(),
         'Sigmoid': nn.Sigmoid(),
         'Softmax': nn.Softmax(dim=-1),
+        'LogSoftmax': nn.LogSoftmax(dim=1),
         'Identity': nn.Identity(),
         'Flatten': nn.Flatten(),
         'MaxPool2d': nn.MaxPool2d(2),
@@ -65,10 +71,15 @@ def text():
         'AvgPool2d of pairs': nn.AvgPool2d((3, 2), stride=(2, 1)),
         'AdaptiveAvgPool2d': nn.AdaptiveAvgPool2d(1),
         'AdaptiveAvgPool2d of pairs': nn.AdaptiveAvgPool2d((None, 7)),
+        'Unfold': nn.Unfold(2),
+        'Unfold of pairs': nn.Unfold((2, 3), dilation=2, padding=(0, 1), stride=(2, 3)),
         'CrossEntropyLoss': nn.CrossEntropyLoss(),
         'NLLLoss': nn.NLLLoss(),
         'MSELoss': nn.MSELoss(),
         'L1Loss': nn.L1Loss(),
+        'SmoothL1Loss': nn.SmoothL1Loss(beta=0.5),
+        'HuberLoss': nn.HuberLoss(delta=0.5),
+        'BCELoss': nn.BCELoss(),
         'BCEWithLogitsLoss': nn.BCEWithLogitsLoss(),
         'KLDivLoss': nn.KLDivLoss(),
         'MultiheadAttention': nn.MultiheadAttention(8, 2),
@@ -78,6 +89,7 @@ def text():
         'Sequential': nn.Sequential(nn.Linear(2, 2), nn.Sequential(nn.ReLU(), nn.Dropout()), nn.Sequential()),
         'ModuleList': nn.ModuleList([nn.Linear(1, 1), nn.Identity()]),
         'empty ModuleList': nn.ModuleList(),
+        'ModuleDict': nn.ModuleDict({'conv': nn.Conv2d(1, 2, 3), 'act': nn.ReLU()}),
     }
     return {name: str(module) for name, module in modules.items()}
 
@@ -128,6 +140,45 @@ def init():
     for name, f in fill.items():
         torch.manual_seed(0)
         result[name] = {'value': fingerprint(f(torch.empty(6, 4, 3))), 'next': numbers(torch.rand(1))[0]}
+    return result
+
+
+def orthogonal():
+    maps = {
+        'eye_': (nn.init.eye_, [2, 3]),
+        'dirac_': (nn.init.dirac_, [3, 2, 3]),
+        'dirac_ in groups': (lambda w: nn.init.dirac_(w, 2), [4, 2, 2, 3]),
+        'orthogonal_': (nn.init.orthogonal_, [3, 3]),
+        'orthogonal_, tall': (nn.init.orthogonal_, [8, 5]),
+        'orthogonal_, wide, with a gain': (lambda w: nn.init.orthogonal_(w, 2), [4, 3, 2]),
+    }
+    result = {}
+    for name, (f, shape) in maps.items():
+        torch.manual_seed(0)
+        result[name] = {'shape': shape, 'value': numbers(f(torch.empty(shape))), 'next': numbers(torch.rand(1))[0]}
+    return result
+
+
+def losses():
+    """Of x = randn and y = rand, drawn one after the other after manual_seed(0), with corners of the functions in front."""
+    calls = {
+        'smoothL1Loss': lambda x, y: F.smooth_l1_loss(x, y),
+        'smoothL1Loss, beta': lambda x, y: F.smooth_l1_loss(x, y, beta=0.3, reduction='sum'),
+        'smoothL1Loss, beta 0': lambda x, y: F.smooth_l1_loss(x + 3, y, beta=0),
+        'huberLoss': lambda x, y: F.huber_loss(x, y),
+        'huberLoss, delta': lambda x, y: F.huber_loss(x, y, delta=0.3, reduction='sum'),
+        'binaryCrossEntropy': lambda x, y: F.binary_cross_entropy(x.clamp(0, 1), y),
+        'binaryCrossEntropy, weight': lambda x, y: F.binary_cross_entropy(x.sigmoid(), y, weight=y + 1, reduction='sum'),
+    }
+    result = {}
+    for name, f in calls.items():
+        torch.manual_seed(0)
+        x, y = torch.randn(4, 5), torch.rand(4, 5)
+        y[0, :3] = torch.tensor([0., 1., 1.])
+        x[0, :3] = torch.tensor([0., 0., 1.])
+        loss = f(x.requires_grad_(), y)
+        grad, = torch.autograd.grad(loss, x)
+        result[name] = {'value': numbers(loss)[0], 'grad': numbers(grad), 'text': type(loss.grad_fn).__name__}
     return result
 
 
@@ -193,6 +244,17 @@ def functions():
         'adaptive': F.adaptive_avg_pool2d(x, (2, None)),
         'average, divided by 3': F.avg_pool2d(x, 2, divisor_override=3),
         'leakyRelu': F.leaky_relu(x, 0.2),
+        'convolution of the same size': F.conv2d(x, x[:, :, :2, :4], padding='same', dilation=(1, 2)),
+        'convolution, valid': F.conv2d(x, x[:, :, :2, :4], padding='valid', stride=2),
+        'unfold': F.unfold(x, 2),
+        'unfold of pairs': F.unfold(x, (2, 3), dilation=(1, 2), padding=(0, 1), stride=(2, 1)),
+        'unfold of one picture': F.unfold(x[0], 3),
+        'cosineSimilarity': F.cosine_similarity(x, x.flip(0)),
+        'cosineSimilarity, broadcast': F.cosine_similarity(x, x[:1, :, :, :1], dim=-1),
+        'norm': x.norm(),
+        'norm, along dimensions': x.norm(dim=(1, 2)),
+        'norm, p 3': x.norm(3, 1, keepdim=True),
+        'norm, p inf': x.norm(float('inf'), 0),
     }
     return {name: [list(y.shape), numbers(y)] for name, y in {**interpolated, **other}.items()}
 

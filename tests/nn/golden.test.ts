@@ -1,7 +1,7 @@
 /** Layers beside PyTorch: their text, their first numbers, what they compute in training, and the random numbers that they leave. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { manualSeed, nn, rand, randn, zeros, type Tensor } from 'vitgrad'
+import { manualSeed, nn, rand, randn, tensor, zeros, type Tensor } from 'vitgrad'
 import { assertClose, assertSame, golden, projected } from './golden.ts'
 
 const encoder = (options = {}) => new nn.TransformerEncoderLayer(8, 2, { dimFeedforward: 16, dropout: 0.3, ...options })
@@ -12,6 +12,7 @@ const modules: Readonly<Record<string, () => nn.AnyModule>> = {
   'Linear without bias': () => new nn.Linear(3, 4, { bias: false }),
   Conv2d: () => new nn.Conv2d(3, 4, 2),
   'Conv2d with all options': () => new nn.Conv2d(4, 8, [3, 1], { stride: 2, padding: [1, 0], dilation: 2, groups: 2, bias: false }),
+  'Conv2d of the same size': () => new nn.Conv2d(3, 4, 3, { padding: 'same' }),
   LayerNorm: () => new nn.LayerNorm(4),
   'LayerNorm of two sizes': () => new nn.LayerNorm([4, 5], { eps: 1e-6, elementwiseAffine: false }),
   BatchNorm1d: () => new nn.BatchNorm1d(4),
@@ -21,12 +22,16 @@ const modules: Readonly<Record<string, () => nn.AnyModule>> = {
   Embedding: () => new nn.Embedding(10, 3),
   'Embedding with padding': () => new nn.Embedding(10, 3, { paddingIdx: -1 }),
   ReLU: () => new nn.ReLU(),
+  'ReLU in place': () => new nn.ReLU({ inplace: true }),
+  LeakyReLU: () => new nn.LeakyReLU(),
+  'LeakyReLU of a slope': () => new nn.LeakyReLU(0.2),
   GELU: () => new nn.GELU(),
   'GELU tanh': () => new nn.GELU({ approximate: 'tanh' }),
   SiLU: () => new nn.SiLU(),
   Tanh: () => new nn.Tanh(),
   Sigmoid: () => new nn.Sigmoid(),
   Softmax: () => new nn.Softmax(-1),
+  LogSoftmax: () => new nn.LogSoftmax(1),
   Identity: () => new nn.Identity(),
   Flatten: () => new nn.Flatten(),
   MaxPool2d: () => new nn.MaxPool2d(2),
@@ -35,10 +40,15 @@ const modules: Readonly<Record<string, () => nn.AnyModule>> = {
   'AvgPool2d of pairs': () => new nn.AvgPool2d([3, 2], { stride: [2, 1] }),
   AdaptiveAvgPool2d: () => new nn.AdaptiveAvgPool2d(1),
   'AdaptiveAvgPool2d of pairs': () => new nn.AdaptiveAvgPool2d([null, 7]),
+  Unfold: () => new nn.Unfold(2),
+  'Unfold of pairs': () => new nn.Unfold([2, 3], { dilation: 2, padding: [0, 1], stride: [2, 3] }),
   CrossEntropyLoss: () => new nn.CrossEntropyLoss(),
   NLLLoss: () => new nn.NLLLoss(),
   MSELoss: () => new nn.MSELoss(),
   L1Loss: () => new nn.L1Loss(),
+  SmoothL1Loss: () => new nn.SmoothL1Loss({ beta: 0.5 }),
+  HuberLoss: () => new nn.HuberLoss({ delta: 0.5 }),
+  BCELoss: () => new nn.BCELoss(),
   BCEWithLogitsLoss: () => new nn.BCEWithLogitsLoss(),
   KLDivLoss: () => new nn.KLDivLoss(),
   MultiheadAttention: () => new nn.MultiheadAttention(8, 2),
@@ -48,6 +58,7 @@ const modules: Readonly<Record<string, () => nn.AnyModule>> = {
   Sequential: () => new nn.Sequential(new nn.Linear(2, 2), new nn.Sequential(new nn.ReLU(), new nn.Dropout()), new nn.Sequential()),
   ModuleList: () => new nn.ModuleList<nn.Module>([new nn.Linear(1, 1), new nn.Identity()]),
   'empty ModuleList': () => new nn.ModuleList(),
+  ModuleDict: () => new nn.ModuleDict<nn.Module>({ conv: new nn.Conv2d(1, 2, 3), act: new nn.ReLU() }),
 }
 
 test('every module is printed as torch prints it', () => {
@@ -101,6 +112,47 @@ for (const [name, fill] of Object.entries(fills))
     assert.is(fill(weight), weight)
     assertSame(weight, golden.init[name].value, name)
     assert.is(rand([1]).item(), Math.fround(golden.init[name].next))
+  })
+
+const maps: Readonly<Record<string, (w: Tensor) => Tensor>> = {
+  eye_: (w) => nn.init.eye_(w),
+  dirac_: (w) => nn.init.dirac_(w),
+  'dirac_ in groups': (w) => nn.init.dirac_(w, 2),
+  orthogonal_: (w) => nn.init.orthogonal_(w),
+  'orthogonal_, tall': (w) => nn.init.orthogonal_(w),
+  'orthogonal_, wide, with a gain': (w) => nn.init.orthogonal_(w, { gain: 2 }),
+}
+
+for (const [name, { shape, value, next }] of Object.entries(golden.orthogonal))
+  test(`init.${name} fills a leaf with torch's numbers`, () => {
+    manualSeed(0)
+    const weight = zeros(shape, { requiresGrad: true })
+    assert.is(maps[name](weight), weight)
+    assertClose(weight.data, value, name, 1e-6)
+    assert.is(rand([1]).item(), Math.fround(next))
+  })
+
+const losses: Readonly<Record<string, (x: Tensor, y: Tensor) => Tensor>> = {
+  smoothL1Loss: (x, y) => nn.functional.smoothL1Loss(x, y),
+  'smoothL1Loss, beta': (x, y) => new nn.SmoothL1Loss({ beta: 0.3, reduction: 'sum' })(x, y),
+  'smoothL1Loss, beta 0': (x, y) => nn.functional.smoothL1Loss(x.add(3), y, { beta: 0 }),
+  huberLoss: (x, y) => nn.functional.huberLoss(x, y),
+  'huberLoss, delta': (x, y) => new nn.HuberLoss({ delta: 0.3, reduction: 'sum' })(x, y),
+  binaryCrossEntropy: (x, y) => nn.functional.binaryCrossEntropy(x.clamp(0, 1), y),
+  'binaryCrossEntropy, weight': (x, y) => new nn.BCELoss({ weight: y.add(1), reduction: 'sum' })(x.sigmoid(), y),
+}
+
+for (const [name, { value, grad, text }] of Object.entries(golden.losses))
+  test(`${name}: value, gradient and name are torch's`, () => {
+    manualSeed(0)
+    const [x, y] = [randn([4, 5]), rand([4, 5])]
+    y.at(0, ':3').copy_(tensor([0, 1, 1]))
+    x.at(0, ':3').copy_(tensor([0, 0, 1]))
+    const loss = losses[name](x.requiresGrad_(), y)
+    loss.backward()
+    assertClose(loss.data, [value], name)
+    assertClose(x.grad?.data ?? [], grad, `gradient of ${name}`)
+    assert.is(loss.gradFn?.name, text)
   })
 
 type Case<Args extends unknown[], Result> = readonly [build: () => nn.Module<Args, Result>, shape: readonly number[], call: (module: nn.Module<Args, Result>, x: Tensor) => readonly (Tensor | null)[]]
@@ -162,9 +214,20 @@ const functions: Readonly<Record<string, (x: Tensor) => Tensor>> = {
   adaptive: (x) => F.adaptiveAvgPool2d(x, [2, null]),
   'average, divided by 3': (x) => F.avgPool2d(x, 2, { divisorOverride: 3 }),
   leakyRelu: (x) => F.leakyRelu(x, 0.2),
+  'convolution of the same size': (x) => F.conv2d(x, x.at(':', ':', ':2', ':4'), null, { padding: 'same', dilation: [1, 2] }),
+  'convolution, valid': (x) => F.conv2d(x, x.at(':', ':', ':2', ':4'), null, { padding: 'valid', stride: 2 }),
+  unfold: (x) => F.unfold(x, 2),
+  'unfold of pairs': (x) => new nn.Unfold([2, 3], { dilation: [1, 2], padding: [0, 1], stride: [2, 1] })(x),
+  'unfold of one picture': (x) => F.unfold(x.at(0), 3),
+  cosineSimilarity: (x) => F.cosineSimilarity(x, x.flip(0)),
+  'cosineSimilarity, broadcast': (x) => F.cosineSimilarity(x, x.at(':1', ':', ':', ':1'), { dim: -1 }),
+  norm: (x) => x.norm(),
+  'norm, along dimensions': (x) => x.norm({ dim: [1, 2] }),
+  'norm, p 3': (x) => x.norm(3, 1, { keepdim: true }),
+  'norm, p inf': (x) => x.norm(Infinity, 0),
 }
 
-test('resizing, normalizing and pooling compute what torch computes', () => {
+test('resizing, normalizing, pooling and the like compute what torch computes', () => {
   assert.equal(Object.keys(functions), Object.keys(golden.functions))
   for (const [name, f] of Object.entries(functions)) {
     manualSeed(0)

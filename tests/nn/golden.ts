@@ -22,6 +22,8 @@ interface Golden {
   readonly text: Readonly<Record<string, string>>
   readonly draws: Readonly<Record<string, { readonly parameters: Readonly<Record<string, Fingerprint>>; readonly next: number }>>
   readonly init: Readonly<Record<string, { readonly value: Fingerprint; readonly next: number }>>
+  readonly orthogonal: Readonly<Record<string, { readonly shape: readonly number[]; readonly value: readonly Value[]; readonly next: number }>>
+  readonly losses: Readonly<Record<string, { readonly value: Value; readonly grad: readonly Value[]; readonly text: string }>>
   readonly runs: Readonly<Record<string, Run>>
   readonly functions: Readonly<Record<string, readonly [shape: readonly number[], values: readonly Value[]]>>
 }

@@ -281,6 +281,40 @@ test('a ModuleList is found by its owner, and cannot be called', () => {
   assert.throws(() => Reflect.apply(Object(list), null, []), /ModuleList/)
 })
 
+test('a ModuleDict is found by its owner under its keys, and cannot be called', () => {
+  const owner = new (class Owner extends nn.Module {
+    readonly parts = new nn.ModuleDict<nn.Module>([['conv', new nn.Linear(2, 3)], ['act', new nn.ReLU()]])
+    forward(x: Tensor): Tensor {
+      return this.parts.get('act')(this.parts.get('conv')(x))
+    }
+  })()
+  assert.equal(owner(ones([1, 2])).shape, [1, 3])
+  assert.equal(Object.keys(owner.stateDict()), ['parts.conv.weight', 'parts.conv.bias'])
+  const { parts } = owner
+  assert.equal([[...parts], parts.length, parts.has('act'), parts.has('head')], [['conv', 'act'], 2, true, false])
+  const identity = new nn.Identity()
+  assert.is(parts.set('act', identity).get('act'), identity)
+  assert.equal([...parts.values()].map((part) => part.constructor.name), ['Linear', 'Identity'])
+  assert.throws(() => parts.get('head'), (error: unknown) => error instanceof ValueError && /no module 'head'.*\n.*conv, act/.test(error.message))
+  assert.throws(() => new nn.ModuleDict({ train: identity }), (error: unknown) => error instanceof ValueError && /a property 'train' already/.test(error.message))
+})
+
+// y = x * 1; nn.ReLU(inplace=True)(y) is y
+test('a ReLU in place changes and returns what it is given', () => {
+  const x = tensor([-1, 2], { requiresGrad: true })
+  const y = x.mul(3)
+  assert.is(new nn.ReLU({ inplace: true })(y), y)
+  y.sum().backward()
+  assert.equal([y.tolist(), x.grad?.tolist()], [[0, 6], [0, 3]])
+})
+
+test('a module without forward() says so', () => {
+  class Bare extends nn.Module {
+    declare forward: () => Tensor
+  }
+  assert.throws(() => new Bare()(ones([1])), (error: unknown) => error instanceof ValueError && /^Bare: it has no forward\(\)/.test(error.message))
+})
+
 test('a clone has the same numbers, keys, hooks and mode, shares none of them, and draws nothing', () => {
   const shared = new nn.Linear(4, 4)
   const model = new nn.Sequential(shared, new nn.BatchNorm1d(4), shared, new nn.Dropout(0.2)).eval()

@@ -1,7 +1,7 @@
 /** Averaged models: their numbers beside torch's, and that they are models of their own. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { arange, io, manualSeed, nn, noGrad, optim, randn, ShapeError, ValueError, vit } from 'vitgrad'
+import { arange, io, manualSeed, nn, noGrad, optim, randn, ShapeError, ValueError, vit, type Tensor } from 'vitgrad'
 
 const { AveragedModel } = optim.swaUtils
 
@@ -10,8 +10,9 @@ test.before.each(() => void manualSeed(0))
 /** The model of step t: tensor i holds (5j + 3i + 7t) mod 11 at place j. */
 function modelOf(t: number): nn.Sequential {
   const model = new nn.Sequential(new nn.Linear(2, 2), new nn.BatchNorm1d(2))
-  noGrad(() => [...model.parameters(), ...model.buffers()].forEach((x, i) => x.copy_(arange(x.numel()).mul(5).add(3 * i + 7 * t).reshape(x.shape))))
-  noGrad(() => [...model.parameters(), ...model.buffers()].forEach((x) => x.sub_(x.div(11).floor().mul(11))))
+  const numbers = (count: number, i: number) => arange(count).mul(5).add(3 * i + 7 * t)
+  const modulo = (x: Tensor) => x.sub(x.div(11).floor().mul(11))
+  noGrad(() => [...model.parameters(), ...model.buffers()].forEach((x, i) => x.copy_(modulo(numbers(x.numel(), i)).reshape(x.shape))))
   return model
 }
 

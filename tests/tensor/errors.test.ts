@@ -1,7 +1,10 @@
 /** What errors say: the operation, the problem, and the way out. And that bad input changes nothing. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { allclose, arange, autograd, bmm, cat, einsum, full, GraphError, IndexError, linspace, maximum, ones, randint, ShapeError, stack, tensor, ValueError, zeros, type Tensor } from 'vitgrad'
+import {
+  allclose, arange, autograd, bmm, cat, einsum, enableGrad, full, Generator, GraphError, IndexError, linspace, manualSeed, maximum, nn, noGrad, ones, optim, randint, setRngState,
+  ShapeError, stack, StateDictError, tensor, ValueError, where, zeros, type Tensor,
+} from 'vitgrad'
 
 test('an error is named by its class and ends with help', () => {
   const error = new ShapeError('matmul', '(2, 3) and (4, 5) cannot be multiplied', 'transpose one of them')
@@ -14,6 +17,9 @@ const nothing: Tensor = JSON.parse('{"nothing": null}').missing
 const word: number = JSON.parse('"3"')
 const missing: Tensor = JSON.parse('null')
 const noNumbers: number[] = JSON.parse('null')
+const seed: number = JSON.parse('null')
+const state: Uint8Array = JSON.parse('null')
+const action: () => Tensor = JSON.parse('null')
 const list: Tensor = JSON.parse('[1, 2, 3]')
 const flag: number = JSON.parse('true')
 
@@ -38,6 +44,38 @@ const refusals: readonly (readonly [call: () => unknown, kind: new (...args: nev
   [() => x.split(noNumbers), ValueError, /^split: /],
   [() => x.roll(noNumbers, 0), ValueError, /^roll: null/],
   [() => x.indexSelect(0, noNumbers), ValueError, /^indexSelect: null is no index/],
+  [() => where(missing, x, 0), ValueError, /^where: null is no tensor/],
+  [() => where(x.gt(0), missing, 0), ValueError, /^where: null is no tensor/],
+  [() => manualSeed(word), ValueError, /^manualSeed: 3 is not a whole number/],
+  [() => manualSeed(seed), ValueError, /^manualSeed: null is not a whole number/],
+  [() => new Generator(JSON.parse('{}')), ValueError, /^manualSeed: an object is not a whole number/],
+  [() => setRngState(state), ValueError, /^setState: .* no list of bytes/],
+  [() => noGrad(action), ValueError, /^noGrad: null is no function.*\n.*noGrad\(\(\) => \.\.\.\)/],
+  [() => enableGrad(action), ValueError, /^enableGrad: null is no function/],
+  [() => autograd.detectAnomaly(action), ValueError, /^detectAnomaly: null is no function/],
+  [() => autograd.checkpoint(action, x), ValueError, /^checkpoint: null is no function/],
+  [() => autograd.checkpoint(() => missing, x), ValueError, /^checkpoint: null is no tensor/],
+  [() => autograd.gradcheck(action, [x]), ValueError, /^gradcheck: null is no function/],
+  [() => autograd.gradcheck((y) => y, JSON.parse('[1]')), ValueError, /^gradcheck: 1 is no tensor/],
+  [() => autograd.gradgradcheck((y) => y, JSON.parse('null')), ValueError, /^gradgradcheck: the inputs are no list/],
+  [() => autograd.backward(missing), ValueError, /^backward: null is no tensor/],
+  [() => x.sum().backward(list), ValueError, /^backward: a list /],
+  [() => new nn.Parameter(missing), ValueError, /^Parameter: null is no tensor/],
+  [() => nn.maskedSoftmax(missing), ValueError, /^maskedSoftmax: null is no tensor/],
+  [() => new nn.TransformerEncoder(JSON.parse('null'), 2), ValueError, /^TransformerEncoder: .* no module/],
+  [() => new nn.Linear(1, 1).registerBuffer(JSON.parse('null'), x), ValueError, /^Linear: 'null' cannot be the name/],
+  [() => new nn.Linear(1, 1).apply(action), ValueError, /^apply: null is no function/],
+  [() => new nn.Linear(1, 1).loadStateDict(JSON.parse('null')), StateDictError, /^Linear\.loadStateDict: null is no state dict/],
+  [() => new optim.SGD([ones([1], { requiresGrad: true })], { lr: 1 }).loadStateDict(JSON.parse('null')), StateDictError, /^SGD\.loadStateDict: .* no state/],
+  [() => nn.init.eye_(ones([2])), ShapeError, /^eye_: .*\(2,\) is no matrix/],
+  [() => nn.init.dirac_(ones([2, 2])), ShapeError, /^dirac_: .*\(2, 2\)/],
+  [() => nn.init.dirac_(ones([3, 2, 1]), 2), ValueError, /^dirac_: 2 groups do not divide 3/],
+  [() => nn.init.orthogonal_(ones([2])), ShapeError, /^orthogonal_: .*\(2,\)/],
+  [() => nn.functional.unfold(x, 1), ShapeError, /^unfold: .*\(2, 3\) is no picture/],
+  [() => nn.functional.binaryCrossEntropy(x, x), ValueError, /^binaryCrossEntropy: 2 is no probability/],
+  [() => nn.functional.huberLoss(x, x, { delta: 0 }), ValueError, /^huberLoss: delta = 0/],
+  [() => nn.functional.smoothL1Loss(x, ones([4])), ShapeError, /^smoothL1Loss: /],
+  [() => x.norm(0), ValueError, /^norm: p = 0/],
   [() => x.matmul(x), ShapeError, /^matmul: \(2, 3\) and \(2, 3\) .* inner sizes 3 and 2 differ/],
   [() => x.matmul(nothing), ValueError, /^matmul: undefined is no tensor/],
   [() => x.matmul(tensor(3)), ShapeError, /^matmul: .* scalar/],

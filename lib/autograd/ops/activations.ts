@@ -1,4 +1,5 @@
 /** Activation functions. Their backward rules are operations of their own, so that one pass over the numbers is enough. */
+import { dtypeBeside } from '../../tensor/dtype.ts'
 import { binary, unary } from '../../tensor/elementwise.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
 import { gradThrough } from '../engine.ts'
@@ -87,7 +88,8 @@ function geluTanhDerivative(x: Tensor): Tensor {
 export const clamp = defineOp('clamp', {
   forward(ctx, [x]: One, [min, max]: readonly [number, number]) {
     ctx.save(x)
-    return binary('minimum', binary('maximum', x, NDArray.full([], min)), NDArray.full([], max))
+    const bound = (value: number) => NDArray.full([], value, Number.isFinite(value) ? dtypeBeside(value, x.dtype) : x.dtype)
+    return binary('minimum', binary('maximum', x, bound(min)), bound(max))
   },
   backward: ({ saved: [x] }, grad, [min, max]) => [choosing(x.ge(min).mul(x.le(max)), grad, 0)],
 })

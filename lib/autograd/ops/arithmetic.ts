@@ -1,4 +1,5 @@
 /** Arithmetic of two tensors with broadcasting; gradients are summed back to each operand's shape. */
+import { dtypeBeside } from '../../tensor/dtype.ts'
 import { binary, unary } from '../../tensor/elementwise.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
 import type { BinaryOp } from '../../tensor/kernels/kernels.ts'
@@ -9,9 +10,11 @@ import { sumTo } from './sum.ts'
 
 type Two = [a: NDArray, b: NDArray]
 
-/** d(a + b) = da + db */
+const areMasks = (a: NDArray, b: NDArray) => a.dtype === 'bool' && b.dtype === 'bool'
+
+/** d(a + b) = da + db. The sum of two masks is true where one of them is. */
 export const add = defineOp('add', {
-  forward: (_, [a, b]: Two) => binary('add', a, b),
+  forward: (_, [a, b]: Two) => binary(areMasks(a, b) ? 'maximum' : 'add', a, b),
   backward: ({ shapes, needs }, grad) => [needs[0] ? sumTo(grad, shapes[0]) : null, needs[1] ? sumTo(grad, shapes[1]) : null],
 })
 
@@ -52,7 +55,8 @@ export const pow = defineOp('pow', {
     ctx.save(x)
     if (exponent === 0.5) return unary('sqrt', x)
     if (exponent === -0.5) return unary('reciprocal', unary('sqrt', x))
-    return binary('pow', x, NDArray.full([], exponent))
+    const y = binary('pow', x, NDArray.full([], exponent))
+    return exponent >= 0 ? y.labelled(dtypeBeside(exponent, x.dtype)) : y
   },
   backward({ saved: [x], shapes: [shape] }, grad, exponent) {
     return [exponent === 0 ? constant(NDArray.full(shape, 0)) : grad.mul(x.pow(exponent - 1).mul(exponent))]

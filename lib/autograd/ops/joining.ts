@@ -1,4 +1,5 @@
 /** Joining tensors, and turning one around. */
+import { promote } from '../../tensor/dtype.ts'
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
 import { kernels } from '../../tensor/kernels/active.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
@@ -17,7 +18,7 @@ export const catOp = defineOp('cat', {
     for (const x of joined)
       if (x.ndim !== shape.length || x.shape.some((size, i) => i !== d && size !== shape[i]))
         throw new ShapeError('cat', `${showShape(shape)} and ${showShape(x.shape)} cannot be joined along dimension ${d}`, 'all other sizes must be equal')
-    const out = NDArray.empty(shape.with(d, joined.reduce((sum, x) => sum + x.shape[d], 0)), joined.every((x) => x.dtype === joined[0].dtype) ? joined[0].dtype : 'float32')
+    const out = NDArray.empty(shape.with(d, joined.reduce((sum, x) => sum + x.shape[d], 0)), joined.map((x) => x.dtype).reduce(promote))
     let start = 0
     for (const x of joined) {
       kernels().copy(out.narrow(d, start, x.shape[d]), x)

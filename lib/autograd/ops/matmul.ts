@@ -3,7 +3,7 @@ import { ShapeError } from '../../tensor/errors.ts'
 import { matmul as product } from '../../tensor/matmul.ts'
 import type { NDArray } from '../../tensor/ndarray.ts'
 import { showShape } from '../../tensor/shape.ts'
-import { checkTensors, defineOp, named } from '../op.ts'
+import { checkTensors, defineOp, own } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { sumTo } from './sum.ts'
 
@@ -52,9 +52,9 @@ export function matmulAny(operation: 'matmul' | 'mm' | 'bmm', a: Tensor, b: Tens
     throw new ShapeError(operation, `${showShape(a.shape)} and ${showShape(b.shape)} cannot be multiplied: inner sizes ${left.shape[left.ndim - 1]} and ${right.shape[right.ndim - 2]} differ`, 'transpose one of them, or check the order of the arguments')
   const full = fewRows(left, right)
   const name = operation === 'bmm' ? 'BmmBackward0' : nodeNames[`${a.ndim}·${b.ndim}`] ?? 'UnsafeViewBackward0'
-  if (a.ndim > 1 && b.ndim > 1) return named(name, full)
+  if (a.ndim > 1 && b.ndim > 1) return own(name, full)
   const shape = full.shape.filter((_, d) => !(a.ndim === 1 && d === full.ndim - 2) && !(b.ndim === 1 && d === full.ndim - 1))
-  return named(name, full.reshape(shape))
+  return own(name, full.reshape(shape))
 }
 
 /** What PyTorch ends a product with, by the dimensions of its operands. */

@@ -1,4 +1,5 @@
 /** Reductions other than the sum. */
+import { countedAs } from '../../tensor/dtype.ts'
 import { binary, unary, where } from '../../tensor/elementwise.ts'
 import { kernels } from '../../tensor/kernels/active.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
@@ -22,7 +23,7 @@ function extremum(name: 'amax' | 'amin') {
     },
     backward({ saved: [x, y], shapes: [shape] }, grad, { dims }) {
       const ties = x.eq(restoreDims(y, shape, dims))
-      return [restoreDims(grad, shape, dims).mul(ties).div(ties.sum([...dims], true))]
+      return [choosing(ties, restoreDims(grad, shape, dims).div(ties.sum([...dims], true)), 0)]
     },
   })
 }
@@ -91,6 +92,6 @@ export const logsumexp = defineOp('logsumexp', {
 
 /** Running sums; the gradient of an element is the sum of the gradients from it on. */
 export const cumsum = defineOp('cumsum', {
-  forward: (_, [x]: One, dim: number) => alongDim('cumsum', x, dim, (out, from) => kernels().cumsum(out, from)),
+  forward: (_, [x]: One, dim: number) => alongDim('cumsum', x, dim, (out, from) => kernels().cumsum(out, from)).labelled(countedAs(x.dtype)),
   backward: (_, grad, dim) => [grad.flip([dim]).cumsum(dim).flip([dim])],
 })

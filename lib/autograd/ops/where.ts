@@ -1,4 +1,5 @@
 /** Choosing between two tensors element by element. */
+import { dtypeBeside } from '../../tensor/dtype.ts'
 import { where as choose } from '../../tensor/elementwise.ts'
 import type { NDArray } from '../../tensor/ndarray.ts'
 import { defineOp, scalar } from '../op.ts'
@@ -18,5 +19,10 @@ export const where = defineOp('where', {
 
 /** where() with numbers allowed as operands. */
 export function choosing(condition: Tensor, a: Tensor | number, b: Tensor | number): Tensor {
-  return where([condition, typeof a === 'number' ? scalar(a) : a, typeof b === 'number' ? scalar(b) : b])
+  return where([condition, beside(a, b), beside(b, a)])
+}
+
+/** An operand as a tensor. A number bears a label that goes with the other operand's. */
+export function beside(value: Tensor | number, other: Tensor | number): Tensor {
+  return typeof value === 'number' ? scalar(value, typeof other === 'number' ? 'float32' : dtypeBeside(value, other.dtype)) : value
 }

@@ -7,11 +7,13 @@ import { ShapeError, ValueError } from '../../tensor/errors.ts'
 import type { Windows } from '../../tensor/kernels/kernels.ts'
 import { optionsOf } from '../../tensor/options.ts'
 import { numelOf, sameShape, showShape } from '../../tensor/shape.ts'
-import { windowsOver, type Pair } from '../../tensor/windows.ts'
+import { pair, windowsOver, type Pair } from '../../tensor/windows.ts'
+import { pad } from './pad.ts'
 
 export interface ConvOptions {
   readonly stride?: Pair
-  readonly padding?: Pair
+  /** Zeros around the picture; 'same' for as many as keep its size, the odd one at its end, 'valid' for none. */
+  readonly padding?: Pair | 'same' | 'valid'
   readonly dilation?: Pair
   /** Input and output channels are cut into so many groups that do not see each other. */
   readonly groups?: number
@@ -27,7 +29,11 @@ export function conv2d(x: Tensor, weight: Tensor, bias: Tensor | null = null, gi
   if (x.ndim === 3) return conv2d(x.unsqueeze(0), weight, bias, { stride, padding, dilation, groups }).squeeze(0)
   checkConv(x, weight, bias, groups)
   const [outChannels, , ...kernel] = weight.shape
-  const windows = windowsOver('conv2d', x.shape, { kernel, stride, padding, dilation })
+  if (padding === 'same') {
+    const margins = sameMargins(kernel, stride, dilation)
+    return conv2d(margins.some((margin) => margin.odd > 0) ? pad(x, [0, margins[1].odd, 0, margins[0].odd]) : x, weight, bias, { stride, padding: margins.map(({ both }) => both), dilation, groups })
+  }
+  const windows = windowsOver('conv2d', x.shape, { kernel, stride, padding: padding === 'valid' ? 0 : padding, dilation })
   const tiling = isTiling(windows, x)
   const patches = tiling ? tiles(x, windows) : unfold([x], { windows, fill: 0 })
   const y = groups > 1 ? groupedProduct(tiling ? patches : patches.permute([0, 1, 2, 5, 3, 4]), weight, bias, groups)
@@ -45,6 +51,15 @@ function checkConv(x: Tensor, weight: Tensor, bias: Tensor | null, groups: numbe
     throw new ShapeError('conv2d', `an input of shape ${showShape(x.shape)} has ${x.shape[1]} channels, a weight of shape ${showShape(weight.shape)} in ${groups} groups takes ${channels * groups}`, 'the channels of the input must be the second size of the weight times groups')
   if (bias && !sameShape(bias.shape, [outChannels]))
     throw new ShapeError('conv2d', `a bias of shape ${showShape(bias.shape)} does not fit a weight of shape ${showShape(weight.shape)}`, `give a bias of shape (${outChannels},)`)
+}
+
+/** What keeps a picture's height and width: zeros on both sides, and one more at the end where their number is odd. */
+function sameMargins(kernel: readonly number[], stride: Pair, dilation: Pair): { both: number; odd: number }[] {
+  if (pair('conv2d', 'stride', stride, 1).some((step) => step !== 1)) throw new ValueError('conv2d', "padding 'same' was given with a stride above 1, which does not keep the size", 'give the padding as a number or [height, width]')
+  return pair('conv2d', 'dilation', dilation, 1).map((step, axis) => {
+    const total = step * (kernel[axis] - 1)
+    return { both: Math.floor(total / 2), odd: total % 2 }
+  })
 }
 
 /** Whether the windows lie side by side and cover the picture, as in a patch embedding. */

@@ -1,5 +1,6 @@
 /** Losses. */
 import { checkTensors, constant, named, scalar } from '../../autograd/op.ts'
+import { binaryEntropy } from '../../autograd/ops/binary-cross-entropy.ts'
 import { choosing } from '../../autograd/ops/where.ts'
 import { gather } from '../../autograd/ops/indexing.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
@@ -28,7 +29,8 @@ export interface CrossEntropyOptions extends NLLOptions {
 export const nllDefaults = { weight: null, ignoreIndex: -100, reduction: 'mean' } as const
 export const crossEntropyDefaults = { ...nllDefaults, labelSmoothing: 0 } as const
 
-function reduced(operation: string, terms: Tensor, reduction: Reduction): Tensor {
+/** The terms as they are, their mean or their sum. */
+export function reduced(operation: string, terms: Tensor, reduction: Reduction): Tensor {
   if (reduction === 'none') return terms
   if (reduction === 'mean') return terms.mean()
   if (reduction === 'sum') return terms.sum()
@@ -115,24 +117,8 @@ function checkLabels(operation: string, target: Tensor, classes: number, ignoreI
 }
 
 /** Throws unless the shapes broadcast; `null` broadcasts to all. */
-function checkBroadcast(operation: string, input: Tensor, other: Tensor | null): void {
+export function checkBroadcast(operation: string, input: Tensor, other: Tensor | null): void {
   if (other) broadcastShapes(operation, input.shape, other.shape)
-}
-
-/** (input − target)². Same as torch.nn.functional.mse_loss. */
-export function mseLoss(input: Tensor, target: Tensor, given: { readonly reduction?: Reduction } = {}): Tensor {
-  const { reduction } = optionsOf('mseLoss', given, { reduction: 'mean' })
-  checkTensors('mseLoss', [input, target])
-  checkBroadcast('mseLoss', input, target)
-  return named('MseLossBackward0', reduced('mseLoss', input.sub(target).pow(2), reduction))
-}
-
-/** |input − target|. Same as torch.nn.functional.l1_loss. */
-export function l1Loss(input: Tensor, target: Tensor, given: { readonly reduction?: Reduction } = {}): Tensor {
-  const { reduction } = optionsOf('l1Loss', given, { reduction: 'mean' })
-  checkTensors('l1Loss', [input, target])
-  checkBroadcast('l1Loss', input, target)
-  return reduced('l1Loss', input.sub(target).abs(), reduction)
 }
 
 export interface BCEOptions {
@@ -163,6 +149,23 @@ export function binaryCrossEntropyWithLogits(input: Tensor, target: Tensor, give
   const positive = posWeight ? target.mul(posWeight.sub(1)).add(1).mul(softplus) : softplus
   const terms = input.sub(input.mul(target)).add(positive)
   return named('BinaryCrossEntropyWithLogitsBackward0', reduced(operation, weight ? terms.mul(weight) : terms, reduction))
+}
+
+/**
+ * Binary cross entropy of probabilities with targets from 0 to 1 of the same shape: −y · log x − (1 − y) · log(1 − x), with logarithms of at least −100.
+ * Same as torch.nn.functional.binary_cross_entropy.
+ */
+export function binaryCrossEntropy(input: Tensor, target: Tensor, given: Omit<BCEOptions, 'posWeight'> = {}): Tensor {
+  const operation = 'binaryCrossEntropy'
+  const { weight, reduction } = optionsOf(operation, given, { weight: null, reduction: 'mean' })
+  checkTensors(operation, [input, target], [weight])
+  if (!sameShape(input.shape, target.shape))
+    throw new ShapeError(operation, `an input of shape ${showShape(input.shape)} and a target of shape ${showShape(target.shape)} differ`, 'give a target for each probability')
+  checkBroadcast(operation, input, weight)
+  const odd = input.data.find((p) => !(p >= 0 && p <= 1))
+  if (odd !== undefined) throw new ValueError(operation, `${odd} is no probability`, 'give numbers in [0, 1], such as sigmoid() makes, or use binaryCrossEntropyWithLogits')
+  const terms = binaryEntropy([input, target])
+  return named('BinaryCrossEntropyBackward0', reduced(operation, weight ? terms.mul(weight) : terms, reduction))
 }
 
 export interface KLDivOptions {

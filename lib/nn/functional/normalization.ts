@@ -1,12 +1,12 @@
 /** Normalisation over features, batches and groups of channels, and to unit length. */
 import { noGrad } from '../../autograd/grad-mode.ts'
 import { checkTensors, named } from '../../autograd/op.ts'
-import { choosing } from '../../autograd/ops/where.ts'
+import { norm } from '../../autograd/ops/norm.ts'
 import { layerNorm as layerNormOp } from '../../autograd/ops/layer-norm.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
 import { optionsOf } from '../../tensor/options.ts'
-import { normalizeDim, numelOf, sameShape, showShape, type Shape } from '../../tensor/shape.ts'
+import { broadcastShapes, normalizeDim, numelOf, sameShape, showShape, type Shape } from '../../tensor/shape.ts'
 
 export interface Affine {
   readonly weight?: Tensor | null
@@ -94,16 +94,15 @@ export interface NormalizeOptions {
 export function normalize(x: Tensor, given: NormalizeOptions = {}): Tensor {
   const { p, dim, eps } = optionsOf('normalize', given, { p: 2, dim: 1, eps: 1e-12 })
   checkTensors('normalize', [x])
-  if (!(p > 0)) throw new ValueError('normalize', `p = ${p} is not above 0`, 'give the order of the norm, such as 2')
-  return x.div(norm(x, p, normalizeDim('normalize', dim, x.ndim)).clamp({ min: eps }))
+  return x.div(norm('normalize', x, p, { dims: [normalizeDim('normalize', dim, x.ndim)], keepdim: true }).clamp({ min: eps }))
 }
 
-/** The norm along a dimension, which stays. Its gradient is 0, not infinite, where all is 0. */
-function norm(x: Tensor, p: number, dim: number): Tensor {
-  if (p === Infinity) return x.abs().amax(dim, true)
-  if (p === 1) return x.abs().sum(dim, true)
-  // Where p is even |x| would only hide the second derivative at 0.
-  const total = (p % 2 === 0 ? x : x.abs()).pow(p).sum(dim, true)
-  const isZero = total.eq(0)
-  return choosing(isZero, 0, choosing(isZero, 1, total).pow(1 / p))
+/** The cosine of the angle between vectors along a dimension, each norm taken to be at least eps. The others broadcast. Same as torch.nn.functional.cosine_similarity. */
+export function cosineSimilarity(a: Tensor, b: Tensor, given: { readonly dim?: number; readonly eps?: number } = {}): Tensor {
+  const { dim, eps } = optionsOf('cosineSimilarity', given, { dim: 1, eps: 1e-8 })
+  checkTensors('cosineSimilarity', [a, b])
+  const shape = broadcastShapes('cosineSimilarity', a.shape, b.shape)
+  const d = normalizeDim('cosineSimilarity', dim, shape.length)
+  const [first, second] = [a, b].map((x) => normalize(x.expand(shape), { dim: d, eps }))
+  return first.mul(second).sum(d)
 }

@@ -116,6 +116,7 @@ export abstract class LRScheduler<Options extends object = object> {
     const own = this.stateDict()
     const names = (of: SchedulerState) => Object.keys(of).sort().join(', ')
     const refuse = (problem: string) => new StateDictError(`${this.constructor.name}.loadStateDict`, problem, 'load what stateDict() of the same kind of schedule returned')
+    if (typeof state !== 'object' || state === null) throw refuse(`${String(state)} is no state dict`)
     if (names(state) !== names(own)) throw refuse(`it holds ${names(state)}; ${names(own)} were expected`)
     const { lastEpoch, baseLrs, lastLr, ...options } = structuredClone(state)
     if (typeof lastEpoch !== 'number' || !isNumbers(baseLrs) || !isNumbers(lastLr)) throw refuse('lastEpoch is no number, or baseLrs or lastLr are no lists of numbers')

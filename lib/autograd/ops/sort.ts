@@ -1,0 +1,38 @@
+/** The order of numbers along a dimension. */
+import { ValueError } from '../../tensor/errors.ts'
+import { NDArray } from '../../tensor/ndarray.ts'
+import { showShape } from '../../tensor/shape.ts'
+import { constant, own } from '../op.ts'
+import type { Tensor } from '../tensor.ts'
+import { gather } from './indexing.ts'
+
+/** Where along `dim` the smallest number stands, the second smallest, and so on, or from the largest on. Equal ones keep their order; NaN counts as the largest. */
+export function sortedIndices(x: Tensor, dim: number, descending: boolean): Tensor {
+  if (x.ndim === 0) return constant(NDArray.zeros([], 'int64'))
+  const rows = x.array.transpose(dim, -1)
+  const [values, size] = [rows.values(), x.shape[dim]]
+  const order = new Float32Array(values.length)
+  const rank = (value: number) => (Number.isNaN(value) ? Infinity : value)
+  const isAfter = (a: number, b: number) => rank(a) - rank(b) || Number(Number.isNaN(a)) - Number(Number.isNaN(b)) || 0
+  for (let start = 0; start < values.length; start += size) {
+    const indices = Array.from({ length: size }, (_, i) => i)
+    indices.sort((i, j) => (descending ? isAfter(values[start + j], values[start + i]) : isAfter(values[start + i], values[start + j])))
+    order.set(indices, start)
+  }
+  return constant(NDArray.from(order, rows.shape, 'int64').transpose(dim, -1))
+}
+
+/** The numbers in sorted order, and where they stood. */
+export function sort(x: Tensor, dim: number, descending: boolean): [values: Tensor, indices: Tensor] {
+  const indices = sortedIndices(x, dim, descending)
+  return [own('SortBackward0', gather([x, indices], dim)), indices]
+}
+
+/** The `k` largest or smallest numbers in sorted order, and where they stood. */
+export function topk(x: Tensor, k: number, dim: number, largest: boolean): [values: Tensor, indices: Tensor] {
+  const size = x.ndim === 0 ? 1 : x.shape[dim]
+  if (!Number.isInteger(k) || k < 0 || k > size) throw new ValueError('topk', `k = ${k} is not from 0 to the ${size} numbers of dimension ${dim} of ${showShape(x.shape)}`, 'give a smaller k')
+  const sorted = sortedIndices(x, dim, largest)
+  const indices = x.ndim === 0 ? sorted : sorted.narrow(dim, 0, k).contiguous()
+  return [own('TopkBackward0', gather([x, indices], dim)), indices]
+}
