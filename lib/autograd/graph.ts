@@ -18,6 +18,9 @@ export function runHook(hook: Hook, grad: Tensor): Tensor {
   return replaced
 }
 
+/** Most calls are not recorded and keep nothing: they share this. */
+const NOTHING: readonly never[] = []
+
 /** What a backward rule may know of its call. */
 export class Context {
   /** Which inputs want a gradient. */
@@ -25,8 +28,8 @@ export class Context {
   /** Shapes of the inputs; () stands for an input that was left out. */
   readonly shapes: readonly Shape[]
   readonly #name: string
-  #arrays: readonly NDArray[] = []
-  #saved: { tensor: Tensor; version: number }[] | 'released' = []
+  #arrays: readonly NDArray[] = NOTHING
+  #saved: readonly { tensor: Tensor; version: number }[] | 'released' = NOTHING
 
   constructor(name: string, needs: readonly boolean[], shapes: readonly Shape[]) {
     this.#name = name
@@ -41,9 +44,10 @@ export class Context {
 
   /** Turns what was saved into tensors, so that an input or output is still connected to its own history. */
   seal(tensorOf: (array: NDArray) => Tensor): void {
+    if (this.#arrays.length === 0) return
     this.#saved = this.#arrays.map((array) => ({ tensor: tensorOf(array), version: array.storage.version }))
     for (const { storage } of this.#arrays) storage.holders++
-    this.#arrays = []
+    this.#arrays = NOTHING
   }
 
   /** The saved tensors. Throws when they were released by an earlier backward() or changed in place since. */

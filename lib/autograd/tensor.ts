@@ -102,8 +102,7 @@ export class Tensor {
   readonly array: NDArray
   /** The gradient that backward() has accumulated, or null. */
   grad: Tensor | null = null
-  /** Hooks of a leaf; those of other tensors are kept by their node. */
-  readonly leafHooks: Hook[] = []
+  #leafHooks: Hook[] | null = null
   #requiresGrad = false
   #node: Node | null = null
   #output = 0
@@ -241,6 +240,10 @@ export class Tensor {
     return removable(gradFn.hooks, { output: this.outputIndex, hook })
   }
 
+  /** Hooks of a leaf; those of other tensors are kept by their node. */
+  get leafHooks(): Hook[] {
+    return (this.#leafHooks ??= [])
+  }
   /** A new gradient with the numbers of `array`, in the same memory where nobody else has it. The memory of the last one, which zeroGrad() has given up, is free. */
   newGrad(array: NDArray, isAlone: boolean): Tensor {
     if (this.#gradStorage) takeBack([this.#gradStorage])
