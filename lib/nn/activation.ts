@@ -5,7 +5,7 @@ import { optionsOf } from '../tensor/options.ts'
 import { checkProbability } from './functional/dropout.ts'
 import * as F from './functional/functional.ts'
 import { Module } from './module.ts'
-import { pythonFloat } from './repr.ts'
+import { pythonBool, pythonFloat } from './repr.ts'
 
 /** max(x, 0). With `inplace` the numbers of x itself are changed. */
 export class ReLU extends Module {
@@ -102,19 +102,22 @@ export class LogSoftmax extends Module {
   }
 }
 
-/** In training, zeroes each element with probability p and scales the others by 1 / (1 − p); in evaluation, nothing. */
+/** In training, zeroes each element with probability p and scales the others by 1 / (1 − p), with `inplace` in x itself; in evaluation, nothing. */
 export class Dropout extends Module {
   readonly p: number
-  constructor(p = 0.5) {
+  readonly inplace: boolean
+  constructor(p = 0.5, given: { readonly inplace?: boolean } = {}) {
     super()
+    const { inplace } = optionsOf('Dropout', given, { inplace: false })
     checkProbability('Dropout', p)
     this.p = p
+    this.inplace = inplace
   }
   forward(x: Tensor): Tensor {
-    return F.dropout(x, this.p, { training: this.training })
+    return F.dropout(x, this.p, { training: this.training, inplace: this.inplace })
   }
   override extraRepr(): string {
-    return `p=${pythonFloat(this.p)}, inplace=False`
+    return `p=${pythonFloat(this.p)}, inplace=${pythonBool(this.inplace)}`
   }
 }
 

@@ -299,6 +299,20 @@ test('a ModuleDict is found by its owner under its keys, and cannot be called', 
   assert.throws(() => new nn.ModuleDict({ train: identity }), (error: unknown) => error instanceof ValueError && /a property 'train' already/.test(error.message))
 })
 
+// torch.manual_seed(0); x = torch.randn(4, 5, requires_grad=True); y = x * 2; z = nn.Dropout(0.3, inplace=True)(y); z.sum().backward()
+test('Dropout in place changes its input and gives it the history of the product with the mask', () => {
+  manualSeed(0)
+  const x = randn([4, 5], { requiresGrad: true })
+  const y = x.mul(2)
+  const dropout = new nn.Dropout(0.3, { inplace: true })
+  assert.is(dropout(y), y)
+  assert.is(String(dropout), 'Dropout(p=0.3, inplace=True)')
+  assert.ok(String(y).startsWith('tensor([[-3.2167, -0.0000, -0.7159, -1.2397,  1.7110],'), String(y))
+  assert.ok(String(y).endsWith('grad_fn=<MulBackward0>)'))
+  y.sum().backward()
+  assert.is(String(x.grad?.select(0, 0)), 'tensor([2.8571, 0.0000, 2.8571, 2.8571, 2.8571])')
+})
+
 // y = x * 1; nn.ReLU(inplace=True)(y) is y
 test('a ReLU in place changes and returns what it is given', () => {
   const x = tensor([-1, 2], { requiresGrad: true })

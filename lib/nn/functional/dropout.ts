@@ -11,12 +11,16 @@ export function checkProbability(operation: string, p: number): void {
   if (!(p >= 0 && p <= 1)) throw new ValueError(operation, `p = ${p} is not a probability`, 'give a number in [0, 1]')
 }
 
-/** In training, zeroes each element with probability p and scales the others by 1 / (1 − p). Same draws as torch.nn.functional.dropout. */
-export function dropout(x: Tensor, p = 0.5, given: { readonly training?: boolean; readonly generator?: Generator } = {}): Tensor {
-  const { training, generator } = optionsOf('dropout', given, { training: true, generator: defaultGenerator })
+/**
+ * In training, zeroes each element with probability p and scales the others by 1 / (1 − p); with `inplace` the numbers of x itself are
+ * changed. Same draws as torch.nn.functional.dropout.
+ */
+export function dropout(x: Tensor, p = 0.5, given: { readonly training?: boolean; readonly inplace?: boolean; readonly generator?: Generator } = {}): Tensor {
+  const { training, inplace, generator } = optionsOf('dropout', given, { training: true, inplace: false, generator: defaultGenerator })
   checkTensors('dropout', [x])
   checkProbability('dropout', p)
   if (!training || p === 0 || x.numel() === 0) return x
+  if (inplace) return p === 1 ? x.mul_(0) : x.mul_(constant(drawMask(x.shape, { p, generator })))
   return named('MulBackward0', p === 1 ? x.mul(0) : dropoutOp([x], { p, generator }))
 }
 
