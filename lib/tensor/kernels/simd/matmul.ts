@@ -34,7 +34,7 @@ const LARGE = 1 << 24
 /** Up to so many numbers B stays in the second-level cache as it is, and packing costs more than it gives. */
 const PACKED_FROM = 1 << 16
 /** Results of up to so many numbers may be kept in several partial sums. */
-const SMALL_RESULT = 1 << 14
+const SMALL_RESULT = 24576
 /** The most rows of a block, so that the part of A that is used again for every panel of B stays in the second-level cache. */
 const MOST_ROWS = 192
 /** The fewest rows and columns of a block. */
