@@ -1,6 +1,7 @@
 /** Measures the kernels by themselves: `tsx bench/kernels.ts [SECONDS]` spends that long on each figure (0.1 by default). */
 import { nn, zeros } from 'vitgrad'
 import { kernels } from '../lib/tensor/kernels/active.ts'
+import { WORDS } from '../lib/tensor/mersenne-twister.ts'
 import type { NDArray } from '../lib/tensor/ndarray.ts'
 import { numelOf, type Shape } from '../lib/tensor/shape.ts'
 import { synchronize } from '../lib/tensor/storage.ts'
@@ -190,6 +191,14 @@ const ELEMENTWISE: readonly Elementwise[] = [
       const [dx, grad, x] = [array(shape), array(shape), array(shape)]
       const [mean, rstd, weight, dweight, dbias] = [numbers(shape[0]), numbers(shape[0]), numbers(shape[1]), numbers(shape[1]), numbers(shape[1])]
       return () => kernels().layerNormBackward(dx, dweight, dbias, grad, x, mean, rstd, weight, 1e-5)
+    },
+  },
+  {
+    name: 'bernoulli, a mask for dropout',
+    shape: flat,
+    prepare(shape) {
+      const [out, nextState, state] = [array(shape), numbers(WORDS), numbers(WORDS)]
+      return () => kernels().bernoulli(out, nextState, state, WORDS, 0.9, 1 / 0.9)
     },
   },
   {
