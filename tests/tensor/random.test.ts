@@ -387,8 +387,6 @@ test('bernoulli compares 53 bits of two draws with p, wherever in the state it b
     }
 })
 
-test.run()
-
 test('bernoulli looks at the second draw where the first is that of p', () => {
   const other = new Generator(3)
   const uniforms = Array.from({ length: 700 }, () => ((other.random() & 0x1fffff) * 2 ** 32 + other.random()) * 2 ** -53)
@@ -415,3 +413,5 @@ test('draws go on after masks, and masks after draws, without a break', () => {
   one.manualSeed(8)
   assert.is(one.random(), new Generator(8).random())
 })
+
+test.run()
