@@ -1,4 +1,5 @@
 /** Making tensors: from numbers, filled, or at random. */
+import { cast, castNumber, checkHoldsFractions } from '../tensor/dtype.ts'
 import { ShapeError, ValueError } from '../tensor/errors.ts'
 import { NDArray, type DType } from '../tensor/ndarray.ts'
 import { optionsOf } from '../tensor/options.ts'
@@ -10,7 +11,7 @@ import { Tensor } from './tensor.ts'
 
 export interface TensorOptions {
   readonly requiresGrad?: boolean
-  /** A label for how the numbers print and index; they are stored as float32 whatever it is. */
+  /** A label for how the numbers print and index; they are stored as float32 whatever it is, cut off to what it can hold. */
   readonly dtype?: DType
 }
 
@@ -31,6 +32,9 @@ function isList(level: NestedData | undefined): level is ArrayLike<number> | rea
   return typeof level === 'object' && level !== null
 }
 
+/** Numbers under a label, cut off where it cannot hold them. */
+const held = (operation: string, array: NDArray, dtype: DType) => (dtype === array.dtype ? array : cast(operation, array, dtype))
+
 function finish(array: NDArray, { requiresGrad }: { readonly requiresGrad: boolean }): Tensor {
   return new Tensor(array).requiresGrad_(requiresGrad)
 }
@@ -50,7 +54,7 @@ function parseShape<O extends object>(operation: string, args: ShapeAnd<O>): { s
 
 /**
  * A tensor of the given numbers: a number, nested lists of one length per level, or a typed array with its shape.
- * The numbers are copied and rounded to float32; lists of booleans become a mask. Same as torch.tensor.
+ * The numbers are copied and rounded to float32; lists of nothing but booleans become a mask. Same as torch.tensor.
  */
 export function tensor(data: NestedData, given: TensorOptions & { readonly shape?: Shape } = {}): Tensor {
   const options = optionsOf('tensor', given, { requiresGrad: false, dtype: undefined, shape: undefined })
@@ -58,7 +62,7 @@ export function tensor(data: NestedData, given: TensorOptions & { readonly shape
   for (let level: NestedData | undefined = data; isList(level); level = level[0]) shape.push(level.length)
   const numbers = new Float32Array(numelOf(shape))
   let next = 0
-  let bool = false
+  let isMask = numbers.length > 0
   const collect = (level: NestedData, depth: number): void => {
     if (isList(level)) {
       if (depth >= shape.length || level.length !== shape[depth])
@@ -67,7 +71,7 @@ export function tensor(data: NestedData, given: TensorOptions & { readonly shape
     } else {
       if (depth !== shape.length) throw new ShapeError('tensor', `a number was found at depth ${depth} where lists were expected`, 'nest all numbers equally deep')
       if (typeof level !== 'number' && typeof level !== 'boolean') throw new ValueError('tensor', `${String(level)} is no number`, 'give numbers, booleans, nested lists of them or a typed array')
-      bool ||= typeof level === 'boolean'
+      isMask &&= typeof level === 'boolean'
       numbers[next++] = Number(level)
     }
   }
@@ -75,7 +79,7 @@ export function tensor(data: NestedData, given: TensorOptions & { readonly shape
   const wanted = options.shape ?? shape
   checkShape('tensor', wanted)
   if (numelOf(wanted) !== numbers.length) throw new ShapeError('tensor', `${numbers.length} numbers do not fill the shape ${showShape(wanted)}`, `it holds ${numelOf(wanted)}`)
-  return finish(NDArray.from(numbers, [...wanted], options.dtype ?? (bool ? 'bool' : 'float32')), options)
+  return finish(held('tensor', NDArray.from(numbers, [...wanted]), options.dtype ?? (isMask ? 'bool' : 'float32')), options)
 }
 
 export function zeros(...args: ShapeAnd<TensorOptions>): Tensor {
@@ -100,7 +104,7 @@ export function empty(...args: ShapeAnd<TensorOptions>): Tensor {
 export function full(shape: Shape | number, value: number, given: TensorOptions = {}): Tensor {
   const options = optionsOf('full', given, defaults)
   const { shape: sizes } = parseShape('full', [shape])
-  return finish(NDArray.full(sizes, value, options.dtype), options)
+  return finish(NDArray.full(sizes, castNumber('full', value, options.dtype), options.dtype), options)
 }
 
 /** From `start` (0) up to, not including, `end` in steps: arange(3), arange(1, 4), arange(0, 1, 0.25). */
@@ -111,14 +115,14 @@ export function arange(start: number, end?: number, step = 1, given: TensorOptio
   const count = Math.ceil((last - first) / step)
   checkShape('arange', [count])
   const value = (i: number) => Math.fround(first + (i - lane(i, count)) * step) + lane(i, count) * step
-  return finish(NDArray.from(Float32Array.from({ length: count }, (_, i) => value(i)), [count], options.dtype), options)
+  return finish(held('arange', NDArray.from(Float32Array.from({ length: count }, (_, i) => value(i)), [count]), options.dtype), options)
 }
 
 /** `steps` numbers evenly from `start` to `end`, both included. */
 export function linspace(start: number, end: number, steps: number, given: TensorOptions = {}): Tensor {
   const options = optionsOf('linspace', given, defaults)
   if (!Number.isInteger(steps) || steps < 0) throw new ValueError('linspace', `${steps} is no number of steps`, 'give a whole number of at least 0')
-  return finish(NDArray.from(linspaceNumbers(start, end, steps), [steps], options.dtype), options)
+  return finish(held('linspace', NDArray.from(linspaceNumbers(start, end, steps), [steps]), options.dtype), options)
 }
 
 /** The identity matrix of n rows and m (n) columns. */
@@ -134,6 +138,7 @@ export function eye(n: number, m = n, given: TensorOptions = {}): Tensor {
 export function rand(...args: ShapeAnd<RandomOptions>): Tensor {
   const { shape, given } = parseShape<RandomOptions>('rand', args)
   const options = optionsOf('rand', given, randomDefaults)
+  checkHoldsFractions('rand', options.dtype)
   const array = NDArray.zeros(shape, options.dtype)
   options.generator.uniform(array.storage.data)
   return finish(array, options)
@@ -143,6 +148,7 @@ export function rand(...args: ShapeAnd<RandomOptions>): Tensor {
 export function randn(...args: ShapeAnd<RandomOptions>): Tensor {
   const { shape, given } = parseShape<RandomOptions>('randn', args)
   const options = optionsOf('randn', given, randomDefaults)
+  checkHoldsFractions('randn', options.dtype)
   const array = NDArray.zeros(shape, options.dtype)
   options.generator.normal(array.storage.data)
   return finish(array, options)
@@ -176,30 +182,37 @@ export function bernoulli(probabilities: Tensor, given: { readonly generator?: G
   return new Tensor(NDArray.from(out, probabilities.shape))
 }
 
-function shapeLike(operation: string, x: Tensor): Shape {
+/** `value` everywhere, the numbers in the order in which x's lie in memory, where those lie densely. */
+function laidOutLike(x: Tensor, value: number, dtype: DType): NDArray {
+  const order = x.array.denseOrder() ?? x.shape.map((_, d) => d)
+  return NDArray.full(order.map((d) => x.shape[d]), value, dtype).permute(order.map((_, d) => order.indexOf(d)))
+}
+
+function filledLike(operation: string, x: Tensor, value: number, given: TensorOptions): Tensor {
   checkTensors(operation, [x])
-  return x.shape
+  const options = optionsOf(operation, given, { requiresGrad: false, dtype: x.dtype })
+  return finish(laidOutLike(x, castNumber(operation, value, options.dtype), options.dtype), options)
 }
 
-export const zerosLike = (x: Tensor, options?: TensorOptions): Tensor => zeros(shapeLike('zerosLike', x), options)
-export const onesLike = (x: Tensor, options?: TensorOptions): Tensor => ones(shapeLike('onesLike', x), options)
-export const emptyLike = (x: Tensor, options?: TensorOptions): Tensor => empty(shapeLike('emptyLike', x), options)
-export const fullLike = (x: Tensor, value: number, options?: TensorOptions): Tensor => full(shapeLike('fullLike', x), value, options)
-/** A new tensor whose numbers lie in the order of x's, where those lie densely. */
-function laidOutLike(operation: string, x: Tensor): Tensor {
-  const shape = shapeLike(operation, x)
-  const order = x.array.denseOrder() ?? shape.map((_, d) => d)
-  return new Tensor(NDArray.zeros(order.map((d) => shape[d])).permute(order.map((_, d) => order.indexOf(d))))
+/** Zeros of the shape and label of x, laid out like it. Same as torch.zeros_like. */
+export const zerosLike = (x: Tensor, options: TensorOptions = {}): Tensor => filledLike('zerosLike', x, 0, options)
+/** Ones of the shape and label of x, laid out like it. Same as torch.ones_like. */
+export const onesLike = (x: Tensor, options: TensorOptions = {}): Tensor => filledLike('onesLike', x, 1, options)
+/** A tensor like x whose numbers are still to be filled in. They are 0. Same as torch.empty_like. */
+export const emptyLike = (x: Tensor, options: TensorOptions = {}): Tensor => filledLike('emptyLike', x, 0, options)
+/** `value` everywhere, of the shape and label of x, laid out like it; cut off to what the label holds. Same as torch.full_like. */
+export const fullLike = (x: Tensor, value: number, options: TensorOptions = {}): Tensor => filledLike('fullLike', x, value, options)
+
+function drawnLike(operation: string, x: Tensor, given: RandomOptions, draw: (into: Tensor, from: { readonly generator: Generator }) => Tensor): Tensor {
+  checkTensors(operation, [x])
+  const options = optionsOf(operation, given, { ...randomDefaults, dtype: x.dtype })
+  checkHoldsFractions(operation, options.dtype)
+  return draw(new Tensor(laidOutLike(x, 0, options.dtype)), options).requiresGrad_(options.requiresGrad)
 }
 
-/** Numbers drawn evenly from [0, 1), in the order in which x's lie in memory. Same as torch.rand_like. */
-export function randLike(x: Tensor, given: RandomOptions = {}): Tensor {
-  const { generator, ...options } = optionsOf('randLike', given, randomDefaults)
-  return finish(laidOutLike('randLike', x).uniform_(0, 1, { generator }).array.labelled(options.dtype), options)
-}
-
-/** Numbers drawn from the standard normal distribution, in the order in which x's lie in memory. Same as torch.randn_like. */
-export function randnLike(x: Tensor, given: RandomOptions = {}): Tensor {
-  const { generator, ...options } = optionsOf('randnLike', given, randomDefaults)
-  return finish(laidOutLike('randnLike', x).normal_(0, 1, { generator }).array.labelled(options.dtype), options)
-}
+/** Numbers drawn evenly from [0, 1), in the order in which x's lie in memory. Throws on a label other than float32. Same as torch.rand_like. */
+export const randLike = (x: Tensor, options: RandomOptions = {}): Tensor =>
+  drawnLike('randLike', x, options, (into, { generator }) => into.uniform_(0, 1, { generator }))
+/** Numbers drawn from the standard normal distribution, in the order in which x's lie in memory. Throws on a label other than float32. Same as torch.randn_like. */
+export const randnLike = (x: Tensor, options: RandomOptions = {}): Tensor =>
+  drawnLike('randnLike', x, options, (into, { generator }) => into.normal_(0, 1, { generator }))

@@ -1,5 +1,5 @@
 /** Tensor: an array of numbers that remembers how it was computed. Its methods only delegate to operations. */
-import { cast } from '../tensor/dtype.ts'
+import { cast, checkHoldsFractions } from '../tensor/dtype.ts'
 import { GraphError, IndexError, ShapeError, ValueError } from '../tensor/errors.ts'
 import { formatTensor } from '../tensor/format.ts'
 import { NDArray, type DType } from '../tensor/ndarray.ts'
@@ -821,7 +821,7 @@ export class Tensor {
   }
   /** Random numbers are drawn in the order in which this tensor's elements lie in memory, as in PyTorch. */
   #draw(name: string, fill: (out: Float32Array) => void): this {
-    if (this.dtype !== 'float32' && name !== 'bernoulli_') throw new ValueError(name, `a tensor of ${this.dtype} cannot hold such numbers`, 'use a float32 tensor, such as float() gives')
+    if (name !== 'bernoulli_') checkHoldsFractions(name, this.dtype)
     return this.#inPlace(name, (old) => {
       const order = this.shape.map((_, d) => d).sort((a, b) => this.array.strides[b] - this.array.strides[a] || a - b)
       const drawn = NDArray.zeros(order.map((d) => this.shape[d]))

@@ -61,7 +61,8 @@ export class ModuleList<M extends AnyModule = Module> extends AnyModule {
 
 /**
  * Modules by name, whose parameters are found: `parts.get('head')`. It is no model itself: the one that holds it calls its members. Same as
- * torch.nn.ModuleDict, but for a name that a module has already, such as 'train', which is refused.
+ * torch.nn.ModuleDict, but for a name that a module has already, such as 'train', which is refused. An object lists names that are
+ * numbers before all others: give a list of [name, module] where there are such, to keep their order.
  */
 export class ModuleDict<M extends AnyModule = Module> extends AnyModule {
   constructor(modules: Readonly<Record<string, M>> | Iterable<readonly [name: string, module: M]> = {}) {

@@ -4,6 +4,7 @@ import type { Tensor } from '../autograd/tensor.ts'
 import { ValueError } from '../tensor/errors.ts'
 import { optionsOf } from '../tensor/options.ts'
 import { pair, type Pair } from '../tensor/windows.ts'
+import { checkSameStride } from './functional/convolution.ts'
 import * as F from './functional/functional.ts'
 import { calculateFanInAndFanOut, kaimingUniform_, uniform_ } from './init.ts'
 import { checkSize } from './linear.ts'
@@ -35,6 +36,7 @@ export class Conv2d extends Module {
     this.outChannels = outChannels
     this.kernelSize = pair('Conv2d', 'kernelSize', kernelSize, 1)
     this.stride = pair('Conv2d', 'stride', stride, 1)
+    if (padding === 'same') checkSameStride('Conv2d', stride)
     this.padding = padding === 'same' || padding === 'valid' ? padding : pair('Conv2d', 'padding', padding, 0)
     this.dilation = pair('Conv2d', 'dilation', dilation, 1)
     this.groups = groups

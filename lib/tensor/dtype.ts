@@ -15,12 +15,21 @@ export const countedAs = (dtype: DType): DType => promote(dtype, 'int64')
 /** The label that `value` has beside numbers labelled `dtype`: a whole number beside whole numbers is one, any other is a float. */
 export const dtypeBeside = (value: number, dtype: DType): DType => (dtype === 'int64' && Number.isInteger(value) ? 'int64' : 'float32')
 
-/** A copy with another label: cut off to whole numbers, or to whether they are not 0. Same as torch.Tensor.to(dtype). */
+/** A number as a label holds it: cut off to a whole one, or to whether it is not 0. Throws on what is no number, for int64. */
+export function castNumber(operation: string, value: number, dtype: DType): number {
+  if (dtype === 'float32') return value
+  if (dtype === 'bool') return value === 0 ? 0 : 1
+  if (!Number.isFinite(value)) throw new ValueError(operation, `${value} is no whole number, so a tensor of ${dtype} cannot hold it`, 'use a float32 tensor, such as float() gives')
+  return Math.trunc(value) + 0
+}
+
+/** A copy with another label, whose numbers are cut off. Same as torch.Tensor.to(dtype), but that NaN and infinities are refused for int64. */
 export function cast(operation: string, x: NDArray, dtype: DType): NDArray {
   if (order.indexOf(x.dtype) <= order.indexOf(dtype)) return x.copy().labelled(dtype)
-  const values = x.values()
-  if (dtype === 'bool') return NDArray.from(values.map((value) => (value === 0 ? 0 : 1)), x.shape, dtype)
-  const odd = values.find((value) => !Number.isFinite(value))
-  if (odd !== undefined) throw new ValueError(operation, `${odd} is no whole number, so a tensor of ${dtype} cannot hold it`, 'use a float32 tensor, such as float() gives')
-  return NDArray.from(values.map((value) => Math.trunc(value) + 0), x.shape, dtype)
+  return NDArray.from(x.values().map((value) => castNumber(operation, value, dtype)), x.shape, dtype)
+}
+
+/** Throws unless tensors of this label hold fractions. */
+export function checkHoldsFractions(operation: string, dtype: DType): void {
+  if (dtype !== 'float32') throw new ValueError(operation, `a tensor of ${dtype} cannot hold such numbers`, 'use a float32 tensor, such as float() gives')
 }

@@ -30,7 +30,7 @@ export class Generator {
   /** The words of the twister, as the bits of numbers, so that kernels can draw from them; the second array is where they put the next ones. */
   #state = NDArray.zeros([WORDS])
   #spare = NDArray.zeros([WORDS])
-  /** The same words, to be drawn from here; null when a kernel that may not have ended changes them. */
+  /** The same words, to be drawn from here; null when they have moved, or a kernel that may not have ended changes them. */
   #seen: Uint32Array | null = null
   #next = 0
   #seed = 0n
@@ -165,10 +165,10 @@ export class Generator {
     checkProbability('bernoulli', p)
     if (out.numel === 0) return
     const engine = kernels()
+    this.#seen = null
     for (const { storage } of [this.#state, this.#spare]) pin(storage)
     engine.bernoulli(out, this.#spare, this.#state, this.#next, p, one)
     ;[this.#state, this.#spare] = [this.#spare, this.#state]
-    this.#seen = null
     this.#next = placeAfter(this.#next, 2 * out.numel)
   }
 

@@ -1,7 +1,7 @@
 /** What the label of a tensor does to results. Beside each expectation the program that makes PyTorch 1.13 print it. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { cat, GraphError, stack, tensor, ValueError, where, type Tensor } from 'vitgrad'
+import { arange, cat, einsum, full, fullLike, GraphError, linspace, onesLike, rand, randLike, randn, stack, tensor, ValueError, where, zerosLike, type Tensor } from 'vitgrad'
 
 const mask = tensor([true, false, true])
 const whole = tensor([3, -1, 2], { dtype: 'int64' })
@@ -23,6 +23,9 @@ const prints: readonly (readonly [() => Tensor, string])[] = [
   [() => whole.sub(whole), 'tensor([0, 0, 0])'], // i - i
   [() => whole.div(2), 'tensor([ 1.5000, -0.5000,  1.0000])'], // i / 2
   [() => whole.pow(2), 'tensor([9, 1, 4])'], // i ** 2
+  [() => whole.pow(tensor([2, -1, 0], { dtype: 'int64' })), 'tensor([ 9, -1,  1])'], // i.pow(torch.tensor([2, -1, 0]))
+  [() => whole.matmul(whole), 'tensor(14)'], // i @ i
+  [() => einsum('i,j->ij', whole, whole).sum(1), 'tensor([12, -4,  8])'], // torch.einsum('i,j->ij', i, i).sum(1)
   [() => whole.neg().abs(), 'tensor([3, 1, 2])'], // (-i).abs()
   [() => whole.clamp(0, 2), 'tensor([2, 0, 2])'], // i.clamp(0, 2)
   [() => whole.max(), 'tensor(3)'], // i.max()
@@ -38,6 +41,17 @@ const prints: readonly (readonly [() => Tensor, string])[] = [
   [() => mask.float(), 'tensor([1., 0., 1.])'], // m.float()
   [() => tensor([1.7, -1.7]).long(), 'tensor([ 1, -1])'], // torch.tensor([1.7, -1.7]).long()
   [() => x.bool(), 'tensor([True, True, True])'], // x.bool()
+  [() => tensor([1.7, -0.5], { dtype: 'int64' }), 'tensor([1, 0])'], // torch.tensor([1.7, -0.5], dtype=torch.long)
+  [() => tensor([0.5, 0], { dtype: 'bool' }), 'tensor([ True, False])'], // torch.tensor([0.5, 0], dtype=torch.bool)
+  [() => tensor([true, 2.5]), 'tensor([1.0000, 2.5000])'], // torch.tensor([True, 2.5])
+  [() => full([2], 2.7, { dtype: 'int64' }), 'tensor([2, 2])'], // torch.full((2,), 2.7, dtype=torch.long)
+  [() => arange(0.5, 3, 1, { dtype: 'int64' }), 'tensor([0, 1, 2])'], // torch.arange(0.5, 3, dtype=torch.long)
+  [() => linspace(0, 3, 5, { dtype: 'int64' }), 'tensor([0, 0, 1, 2, 3])'], // torch.linspace(0, 3, 5, dtype=torch.long)
+  [() => zerosLike(whole), 'tensor([0, 0, 0])'], // torch.zeros_like(i)
+  [() => onesLike(mask), 'tensor([True, True, True])'], // torch.ones_like(m)
+  [() => fullLike(whole, 2.7), 'tensor([2, 2, 2])'], // torch.full_like(i, 2.7)
+  [() => fullLike(mask, 0.5), 'tensor([True, True, True])'], // torch.full_like(m, 0.5)
+  [() => zerosLike(whole, { dtype: 'float32' }), 'tensor([0., 0., 0.])'], // torch.zeros_like(i, dtype=torch.float32)
 ]
 
 test('sums of masks are counts, and whole numbers stay whole where they do in torch', () => {
@@ -60,6 +74,10 @@ test('what a label cannot hold is refused, and nothing is changed', () => {
   refused(() => target.fill_(NaN), ValueError, /NaN is no whole number/)
   refused(() => target.normal_(), ValueError, /^normal_: a tensor of int64/)
   refused(() => mask.clone().sub_(1.5), ValueError, /^sub_: /)
+  refused(() => tensor([NaN], { dtype: 'int64' }), ValueError, /^tensor: NaN is no whole number/)
+  refused(() => rand([2], { dtype: 'int64' }), ValueError, /^rand: a tensor of int64/)
+  refused(() => randn([2], { dtype: 'bool' }), ValueError, /^randn: a tensor of bool/)
+  refused(() => randLike(whole), ValueError, /^randLike: a tensor of int64/)
   assert.equal(target.tolist(), [3, -1, 2])
 })
 

@@ -1,7 +1,7 @@
 /** How results lie in memory, which decides whether view() works and in which order random numbers are drawn. Beside each what PyTorch 1.13 says. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { manualSeed, randLike, randn, randnLike, tensor, zeros, type Tensor } from 'vitgrad'
+import { emptyLike, fullLike, manualSeed, onesLike, randLike, randn, randnLike, tensor, zeros, zerosLike, type Tensor } from 'vitgrad'
 
 const turned = zeros([2, 3, 4]).permute(2, 0, 1)
 const index = zeros([4, 2, 3], { dtype: 'int64' })
@@ -14,7 +14,13 @@ test('what is computed along any dimension is row-major', () => {
   ]
   for (const f of results) assert.equal(f(turned).stride(), [6, 3, 1], String(f))
   assert.equal(turned.repeatInterleave(2, 1).stride(), [12, 3, 1])
-  assert.equal(zeros([2, 3, 4]).softmax(1).view(2, 12).shape, [2, 12])
+  for (const x of [zeros([2, 3, 4]).softmax(1), zeros([2, 3, 4]).sort(0).indices, zeros([2, 3, 4]).argsort(1)]) assert.equal(x.view(2, 12).shape, [2, 12])
+})
+
+// torch.zeros_like(torch.zeros(2, 3, 4).permute(2, 0, 1)).stride() -> (1, 12, 4), and so on
+test('tensors like another lie as it does', () => {
+  for (const like of [zerosLike(turned), onesLike(turned), emptyLike(turned), fullLike(turned, 2)]) assert.equal(like.stride(), [1, 12, 4])
+  assert.equal(zerosLike(zeros([3, 1]).expand(3, 4)).stride(), [4, 1])
 })
 
 // torch.manual_seed(3); torch.randn_like(torch.zeros(5, 4).t()); torch.rand_like(torch.zeros(2, 3).t())

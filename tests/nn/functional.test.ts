@@ -191,4 +191,35 @@ test('dropout with p = 1 leaves nothing, with p = 0 or in evaluation everything,
   assert.is(randn([1]).item(), next)
 })
 
+// g, = torch.autograd.grad(F.smooth_l1_loss(x, zeros, reduction='sum'), x, create_graph=True); torch.autograd.grad(g.sum(), x)
+test('the parabola of smoothL1Loss and huberLoss is one at 0, too, and their lines go on for ever', () => {
+  for (const loss of [F.smoothL1Loss, F.huberLoss]) {
+    const x = tensor([0, 0.5, 2], { requiresGrad: true })
+    const [grad] = autograd.grad(loss(x, zeros([3]), { reduction: 'sum' }), x, { createGraph: true })
+    assert.equal([grad.tolist(), autograd.grad(grad.sum(), x)[0].tolist()], [[0, 0.5, 1], [1, 1, 0]])
+    const far = tensor([Infinity, -Infinity, 1e30], { requiresGrad: true })
+    loss(far, zeros([3]), { reduction: 'sum' }).backward()
+    assert.equal(far.grad?.tolist(), [1, -1, 1])
+  }
+})
+
+// F.binary_cross_entropy(x, y).backward() -> x.grad, y.grad
+test('binaryCrossEntropy of a wrong certainty has the gradients of torch', () => {
+  const [x, y] = [tensor([0, 1, 0.3], { requiresGrad: true }), tensor([1, 0, 0.2], { requiresGrad: true })]
+  F.binaryCrossEntropy(x, y).backward()
+  assertClose(x.grad?.data ?? [], [-333333331968, 333333331968, 0.1587301641702652], 'gradient of the probabilities')
+  assertClose(y.grad?.data ?? [], [Infinity, -Infinity, 0.2824326157569885], 'gradient of the targets')
+})
+
+// x = torch.tensor([0., 3, -4, 4]); x.norm(0.5).backward(); x.grad.tolist()
+test('the gradient of a norm is 0 where there is nothing to become smaller', () => {
+  const gradOf = (numbers: number[], p: number) => {
+    const x = tensor(numbers, { requiresGrad: true })
+    x.norm(p).backward()
+    return x.grad
+  }
+  assertClose(gradOf([0, 3, -4, 4], 0.5)?.data ?? [], [0, 3.309401035308838, -2.866025447845459, 2.866025447845459], 'p = 0.5')
+  for (const p of [0.5, 1, 1.5, 2, 3, Infinity]) assert.equal(gradOf([0, 0], p)?.tolist(), [0, 0], `p = ${p}`)
+})
+
 test.run()

@@ -71,6 +71,7 @@ const refusals: readonly (readonly [call: () => unknown, kind: new (...args: nev
   [() => nn.init.dirac_(ones([2, 2])), ShapeError, /^dirac_: .*\(2, 2\)/],
   [() => nn.init.dirac_(ones([3, 2, 1]), 2), ValueError, /^dirac_: 2 groups do not divide 3/],
   [() => nn.init.orthogonal_(ones([2])), ShapeError, /^orthogonal_: .*\(2,\)/],
+  [() => new nn.Conv2d(1, 1, 3, { stride: 2, padding: 'same' }), ValueError, /^Conv2d: padding 'same' .* stride above 1/],
   [() => nn.functional.unfold(x, 1), ShapeError, /^unfold: .*\(2, 3\) is no picture/],
   [() => nn.functional.binaryCrossEntropy(x, x), ValueError, /^binaryCrossEntropy: 2 is no probability/],
   [() => nn.functional.huberLoss(x, x, { delta: 0 }), ValueError, /^huberLoss: delta = 0/],

@@ -370,48 +370,4 @@ test('erfinv of ordinary arguments undoes erf: erf(0.5) = 0.5204998778, erf(1) =
   for (const [x, y] of [[0.5, 0.5204998778], [1, 0.8427007929], [2, 0.995322265]]) assert.ok(Math.abs(erfinv(y) - x) < 3e-6)
 })
 
-test('bernoulli compares 53 bits of two draws with p, wherever in the state it begins and however near to 0 or 1 p is', () => {
-  for (const p of [0, 2 ** -50, 2 ** -21, 3 * 2 ** -22, 0.1, 0.5, 1 - 2 ** -53, 1])
-    for (const skipped of [0, 1, 311, 623]) {
-      const [one, other] = [new Generator(5), new Generator(5)]
-      for (let i = 0; i < skipped; i++) one.random()
-      for (let i = 0; i < skipped; i++) other.random()
-      const numbers = new Float32Array(1500)
-      one.bernoulli(dense(numbers), p)
-      const expected = numbers.map(() => {
-        const upper = other.random() & 0x1fffff
-        return Number((upper * 2 ** 32 + other.random()) * 2 ** -53 < p)
-      })
-      assert.equal([...numbers], [...expected])
-      assert.is(one.random(), other.random())
-    }
-})
-
 test.run()
-
-test('bernoulli looks at the second draw where the first is that of p', () => {
-  const other = new Generator(3)
-  const uniforms = Array.from({ length: 700 }, () => ((other.random() & 0x1fffff) * 2 ** 32 + other.random()) * 2 ** -53)
-  for (const i of [0, 1, 2, 3, 100, 311, 312, 623, 697, 699]) {
-    for (const [p, expected] of [[uniforms[i], 0], [uniforms[i] + 2 ** -53, 1]]) {
-      const out = new Float32Array(700)
-      new Generator(3).bernoulli(dense(out), p)
-      assert.is(out[i], expected)
-    }
-  }
-})
-
-test('draws go on after masks, and masks after draws, without a break', () => {
-  const [one, other] = [new Generator(8), new Generator(8)]
-  const words = (count: number) => Array.from({ length: count }, () => other.random())
-  for (const [masks, draws] of [[3, 1], [400, 0], [1, 617], [5000, 2], [312, 1], [311, 625]]) {
-    one.bernoulli(dense(new Float32Array(masks)), 0.5)
-    words(2 * masks)
-    assert.equal(Array.from({ length: draws }, () => one.random()), words(draws))
-    assert.equal(one.getState(), other.getState())
-  }
-  one.setState(other.getState())
-  assert.is(one.random(), other.random())
-  one.manualSeed(8)
-  assert.is(one.random(), new Generator(8).random())
-})

@@ -1,5 +1,5 @@
 /** Arithmetic of two tensors with broadcasting; gradients are summed back to each operand's shape. */
-import { dtypeBeside } from '../../tensor/dtype.ts'
+import { cast, dtypeBeside, promote } from '../../tensor/dtype.ts'
 import { binary, unary } from '../../tensor/elementwise.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
 import type { BinaryOp } from '../../tensor/kernels/kernels.ts'
@@ -63,11 +63,12 @@ export const pow = defineOp('pow', {
   },
 })
 
-/** d(aᵇ) = b · aᵇ⁻¹ · da + aᵇ · ln a · db, with 0 where b = 0 (first term) and where a = 0 and b ≥ 0 (second). */
+/** d(aᵇ) = b · aᵇ⁻¹ · da + aᵇ · ln a · db, with 0 where b = 0 (first term) and where a = 0 and b ≥ 0 (second). Whole numbers have whole powers. */
 export const powTensor = defineOp('pow_tensor', {
   forward(ctx, [a, b]: Two) {
     ctx.save(a, b)
-    return binary('pow', a, b)
+    const y = binary('pow', a, b)
+    return promote(a.dtype, b.dtype) === 'float32' ? y : cast('pow', y, 'int64')
   },
   backward({ saved: [a, b], shapes, needs }, grad) {
     const base = () => choosing(b.eq(0), 0, grad.mul(b).mul(a.pow(b.sub(1))))

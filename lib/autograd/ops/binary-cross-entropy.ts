@@ -2,7 +2,6 @@
 import { binary, unary } from '../../tensor/elementwise.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
 import { defineOp } from '../op.ts'
-import type { Tensor } from '../tensor.ts'
 
 const LEAST_LOG = -100
 const LEAST_SPREAD = 1e-12
@@ -11,7 +10,7 @@ const LEAST_SPREAD = 1e-12
 const boundedLog = (x: NDArray) => binary('maximum', unary('log', x), NDArray.full([], LEAST_LOG))
 const complement = (x: NDArray) => binary('sub', NDArray.full([], 1), x)
 
-/** −y · log x − (1 − y) · log(1 − x); dx = (x − y) / (x · (1 − x)), which is kept from becoming infinite; dy = log(1 − x) − log x. */
+/** −y · log x − (1 − y) · log(1 − x); dx = (x − y) / (x · (1 − x)), which is kept from becoming infinite; dy = log(1 − x) − log x, without that bound. */
 export const binaryEntropy = defineOp('binary_cross_entropy', {
   forward(ctx, [x, y]: [x: NDArray, y: NDArray]) {
     ctx.save(x, y)
@@ -20,7 +19,6 @@ export const binaryEntropy = defineOp('binary_cross_entropy', {
   },
   backward({ saved: [x, y], needs }, grad) {
     const other = x.neg().add(1)
-    const log = (p: Tensor) => p.log().maximum(LEAST_LOG)
-    return [needs[0] ? grad.mul(x.sub(y)).div(x.mul(other).maximum(LEAST_SPREAD)) : null, needs[1] ? grad.mul(log(other).sub(log(x))) : null]
+    return [needs[0] ? grad.mul(x.sub(y)).div(x.mul(other).maximum(LEAST_SPREAD)) : null, needs[1] ? grad.mul(other.log().sub(x.log())) : null]
   },
 })

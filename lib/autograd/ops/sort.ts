@@ -19,7 +19,7 @@ export function sortedIndices(x: Tensor, dim: number, descending: boolean): Tens
     indices.sort((i, j) => (descending ? isAfter(values[start + j], values[start + i]) : isAfter(values[start + i], values[start + j])))
     order.set(indices, start)
   }
-  return constant(NDArray.from(order, rows.shape, 'int64').transpose(dim, -1))
+  return constant(NDArray.from(order, rows.shape, 'int64').transpose(dim, -1).contiguous())
 }
 
 /** The numbers in sorted order, and where they stood. */

@@ -53,9 +53,15 @@ function checkConv(x: Tensor, weight: Tensor, bias: Tensor | null, groups: numbe
     throw new ShapeError('conv2d', `a bias of shape ${showShape(bias.shape)} does not fit a weight of shape ${showShape(weight.shape)}`, `give a bias of shape (${outChannels},)`)
 }
 
+/** Throws unless windows that move on by `stride` can keep the size of a picture. */
+export function checkSameStride(operation: string, stride: Pair): void {
+  if (pair(operation, 'stride', stride, 1).some((step) => step !== 1))
+    throw new ValueError(operation, "padding 'same' was given with a stride above 1, which does not keep the size", 'give the padding as a number or [height, width]')
+}
+
 /** What keeps a picture's height and width: zeros on both sides, and one more at the end where their number is odd. */
 function sameMargins(kernel: readonly number[], stride: Pair, dilation: Pair): { both: number; odd: number }[] {
-  if (pair('conv2d', 'stride', stride, 1).some((step) => step !== 1)) throw new ValueError('conv2d', "padding 'same' was given with a stride above 1, which does not keep the size", 'give the padding as a number or [height, width]')
+  checkSameStride('conv2d', stride)
   return pair('conv2d', 'dilation', dilation, 1).map((step, axis) => {
     const total = step * (kernel[axis] - 1)
     return { both: Math.floor(total / 2), odd: total % 2 }

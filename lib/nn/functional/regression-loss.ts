@@ -1,6 +1,5 @@
 /** Losses of numbers that are to come close to others, which broadcast to their shape. */
 import { checkTensors, named } from '../../autograd/op.ts'
-import { choosing } from '../../autograd/ops/where.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { ValueError } from '../../tensor/errors.ts'
 import { optionsOf } from '../../tensor/options.ts'
@@ -56,8 +55,9 @@ export function huberLoss(input: Tensor, target: Tensor, given: HuberOptions = {
   return named('HuberLossBackward0', reduced('huberLoss', parabolaThenLine('huberLoss', input, target, delta), reduction))
 }
 
-/** ½ · d² where |d| is below `bound`, else bound · (|d| − ½ · bound): the slopes agree where they meet. */
+/** ½ · d² where |d| is below `bound`, else bound · (|d| − ½ · bound): m · (d − ½ · m), where m is d kept from −bound to bound. */
 function parabolaThenLine(operation: string, input: Tensor, target: Tensor, bound: number): Tensor {
-  const distance = differences(operation, input, target).abs()
-  return choosing(distance.lt(bound), distance.mul(distance).mul(0.5), distance.sub(bound / 2).mul(bound))
+  const d = differences(operation, input, target)
+  const m = d.clamp(-bound, bound)
+  return m.mul(d.sub(m.div(2)))
 }
