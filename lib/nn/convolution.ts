@@ -35,6 +35,7 @@ export class Conv2d extends Module {
     this.outChannels = outChannels
     this.kernelSize = pair('Conv2d', 'kernelSize', kernelSize, 1)
     this.stride = pair('Conv2d', 'stride', stride, 1)
+    if (padding === 'same' && this.stride.some((step) => step !== 1)) throw new ValueError('Conv2d', "padding 'same' was given with a stride above 1, which does not keep the size", 'give the padding as a number or [height, width]')
     this.padding = padding === 'same' || padding === 'valid' ? padding : pair('Conv2d', 'padding', padding, 0)
     this.dilation = pair('Conv2d', 'dilation', dilation, 1)
     this.groups = groups

@@ -12,7 +12,7 @@ const weight = ones([3])
 const call = (fn: (...args: never[]) => unknown, ...args: unknown[]) => () => Reflect.apply(fn, null, args)
 const make = (of: abstract new (...args: never[]) => unknown, ...args: unknown[]) => () => Reflect.construct(of as new () => unknown, args)
 
-test('numbers, tensors and lists in the place of options are refused by name', () => {
+test('numbers, tensors and lists in the place of options, and options that exclude each other, are refused by name', () => {
   const refusals: [() => unknown, RegExp][] = [
     [make(nn.Linear, 2, 3, false), /^Linear: false stands where options are expected/],
     [make(nn.Conv2d, 3, 8, 3, 1, 1), /^Conv2d: 1 stands/],
@@ -32,6 +32,8 @@ test('numbers, tensors and lists in the place of options are refused by name', (
     [call(F.dropout, x, 0.5, false), /^dropout: false stands/],
     [call(F.normalize, row, 1), /^normalize: 1 stands/],
     [make(nn.Dropout, 0.5, true), /^Dropout: true stands/],
+    [make(nn.GroupNorm, 3, 4), /^GroupNorm: 3 groups do not divide 4 channels/],
+    [make(nn.Conv2d, 4, 8, 3, { padding: 'same', stride: 2 }), /^Conv2d: padding 'same' was given with a stride/],
     [make(optim.lrScheduler.StepLR, new optim.SGD([zeros([1])]), 3, 0.5), /^StepLR: 0.5 stands/],
     [call(F.gelu, row, 'tanh'), /^gelu: tanh stands/],
     [() => row.gelu(JSON.parse('{"approximate": "sigmoid"}')), /^gelu: sigmoid is no way/],
