@@ -3,7 +3,7 @@ import { cast, checkHoldsFractions } from '../tensor/dtype.ts'
 import { GraphError, IndexError, ShapeError, ValueError } from '../tensor/errors.ts'
 import { formatTensor } from '../tensor/format.ts'
 import { NDArray, type DType } from '../tensor/ndarray.ts'
-import { optionsOf } from '../tensor/options.ts'
+import { numberOf, optionsOf, withFirst, type FirstOr, type Named } from '../tensor/options.ts'
 import { defaultGenerator, type Generator } from '../tensor/random.ts'
 import { broadcastShapes, normalizeDim, normalizeDims, showShape, type Shape } from '../tensor/shape.ts'
 import { allocatingIn, evict, lend, Region, takeBack, type Storage } from '../tensor/storage.ts'
@@ -49,6 +49,11 @@ export interface SortOptions {
   readonly dim?: number
   /** From the largest on. */
   readonly descending?: boolean
+}
+
+export interface FlattenOptions {
+  readonly startDim?: number
+  readonly endDim?: number
 }
 
 export interface TopkOptions {
@@ -508,8 +513,8 @@ export class Tensor {
     return own('ProdBackward1', reduction.keepdim && this.ndim > 0 ? product.unsqueeze(reduction.dims[0]) : product)
   }
   /** Running sums along a dimension. */
-  cumsum(dim: number): Tensor {
-    return cumsum([this], dim)
+  cumsum(dim: Named<'dim'>): Tensor {
+    return cumsum([this], numberOf('cumsum', 'dim', dim))
   }
   /** log Σ exp(x), without overflow. */
   logsumexp(dim: Dims | ReduceOptions, keepdim?: boolean | ReduceOptions): Tensor {
@@ -540,11 +545,11 @@ export class Tensor {
     const { dim: along, largest } = optionsOf<TopkOptions, { dim: number; largest: boolean }>('topk', { ...(typeof dim === 'number' ? { dim } : dim), ...options }, { dim: -1, largest: true })
     return new ValuesAndIndices('topk', ...topk(this, k, normalizeDim('topk', along, this.ndim), largest))
   }
-  softmax(dim: number): Tensor {
-    return softmax([this], normalizeDim('softmax', dim, this.ndim))
+  softmax(dim: Named<'dim'>): Tensor {
+    return softmax([this], normalizeDim('softmax', numberOf('softmax', 'dim', dim), this.ndim))
   }
-  logSoftmax(dim: number): Tensor {
-    return logSoftmax([this], normalizeDim('logSoftmax', dim, this.ndim))
+  logSoftmax(dim: Named<'dim'>): Tensor {
+    return logSoftmax([this], normalizeDim('logSoftmax', numberOf('logSoftmax', 'dim', dim), this.ndim))
   }
   /** Whether any element (all elements) are not 0. */
   any(): boolean {
@@ -604,7 +609,8 @@ export class Tensor {
     return view([this], listOf(shape))
   }
   /** Merges the dimensions from `startDim` to `endDim` into one. */
-  flatten(startDim = 0, endDim = -1): Tensor {
+  flatten(start: FirstOr<number, FlattenOptions> = 0, end = -1): Tensor {
+    const { startDim, endDim } = optionsOf<FlattenOptions, { startDim: number; endDim: number }>('flatten', withFirst('startDim', start, { endDim: end }), { startDim: 0, endDim: -1 })
     if (this.ndim === 0) return this.reshape([1])
     const first = normalizeDim('flatten', startDim, this.ndim)
     const last = normalizeDim('flatten', endDim, this.ndim)
@@ -634,12 +640,13 @@ export class Tensor {
     return this.expand(other.shape)
   }
   /** Without dimensions of size 1: all of them, or the given ones. */
-  squeeze(dim?: number | readonly number[]): Tensor {
+  squeeze(dim?: number | readonly number[] | { readonly dim: number }): Tensor {
     if (dim === undefined) return squeeze([this], undefined)
+    if (isOptions<{ readonly dim: number }>(dim)) return this.squeeze(numberOf('squeeze', 'dim', dim))
     return named('SqueezeBackward1', squeeze([this], normalizeDims('squeeze', dim, this.ndim)))
   }
-  unsqueeze(dim: number): Tensor {
-    return unsqueeze([this], dim)
+  unsqueeze(dim: Named<'dim'>): Tensor {
+    return unsqueeze([this], numberOf('unsqueeze', 'dim', dim))
   }
   /** Element `index` along `dim`, without that dimension. */
   select(dim: number, index: number): Tensor {
@@ -653,8 +660,8 @@ export class Tensor {
     return slice([this], narrowed.shape.map((size, i) => ({ start: i === d ? first : 0, size, step: 1 })))
   }
   /** Parts of `size` along `dim` (the last may be smaller), or of the listed sizes. */
-  split(size: number | readonly number[], dim = 0): Tensor[] {
-    const d = normalizeDim('split', dim, this.ndim)
+  split(size: number | readonly number[], dim: Named<'dim'> = 0): Tensor[] {
+    const d = normalizeDim('split', numberOf('split', 'dim', dim, 0), this.ndim)
     const total = this.shape[d] ?? 0
     if (typeof size === 'number') {
       if (!Number.isInteger(size) || size < 0 || (size === 0 && total > 0)) throw new ValueError('split', `${size} is no size for the parts of dimension ${d} of size ${total}`, 'give a whole number of at least 1')
@@ -666,15 +673,16 @@ export class Tensor {
     return split([this], { sizes: size, dim: d }).map((part) => named('SplitWithSizesBackward0', part))
   }
   /** At most `chunks` parts of equal size along `dim`; the last may be smaller. */
-  chunk(chunks: number, dim = 0): Tensor[] {
+  chunk(chunks: number, dim: Named<'dim'> = 0): Tensor[] {
     if (!Number.isInteger(chunks) || chunks < 1) throw new ValueError('chunk', `${chunks} is no number of parts`, 'give a whole number of at least 1')
-    const total = this.shape[normalizeDim('chunk', dim, this.ndim)] ?? 0
-    if (total === 0) return this.split(Array.from({ length: chunks }, () => 0), dim)
-    return this.split(Math.ceil(total / chunks), dim)
+    const d = normalizeDim('chunk', numberOf('chunk', 'dim', dim, 0), this.ndim)
+    const total = this.shape[d] ?? 0
+    if (total === 0) return this.split(Array.from({ length: chunks }, () => 0), d)
+    return this.split(Math.ceil(total / chunks), d)
   }
   /** All elements along `dim`, without that dimension. */
-  unbind(dim = 0): Tensor[] {
-    const d = normalizeDim('unbind', dim, this.ndim)
+  unbind(dim: Named<'dim'> = 0): Tensor[] {
+    const d = normalizeDim('unbind', numberOf('unbind', 'dim', dim, 0), this.ndim)
     if (this.ndim === 0) throw new ValueError('unbind', 'a scalar has no dimension to take apart', 'unsqueeze it first')
     return unbind([this], d)
   }
@@ -714,12 +722,12 @@ export class Tensor {
     }, this)
   }
   /** Below and on the diagonal of the last two dimensions as it is, 0 above. */
-  tril(diagonal = 0): Tensor {
-    return named('TrilBackward0', choosing(triangle('tril', this.shape, diagonal), this, scalar(0, this.dtype)))
+  tril(diagonal: Named<'diagonal'> = 0): Tensor {
+    return named('TrilBackward0', choosing(triangle('tril', this.shape, numberOf('tril', 'diagonal', diagonal, 0)), this, scalar(0, this.dtype)))
   }
   /** On and above the diagonal of the last two dimensions as it is, 0 below. */
-  triu(diagonal = 0): Tensor {
-    return named('TriuBackward0', choosing(triangle('triu', this.shape, diagonal), this, scalar(0, this.dtype)))
+  triu(diagonal: Named<'diagonal'> = 0): Tensor {
+    return named('TriuBackward0', choosing(triangle('triu', this.shape, numberOf('triu', 'diagonal', diagonal, 0)), this, scalar(0, this.dtype)))
   }
   /** This tensor where it is dense in row-major order, else a copy that is. */
   contiguous(): Tensor {

@@ -1,7 +1,7 @@
 /** Layers without parameters: activations, dropout, and changes of shape. */
 import { checkTensors } from '../autograd/op.ts'
-import type { Tensor } from '../autograd/tensor.ts'
-import { optionsOf } from '../tensor/options.ts'
+import type { FlattenOptions, Tensor } from '../autograd/tensor.ts'
+import { numberOf, optionsOf, withFirst, type FirstOr, type Named } from '../tensor/options.ts'
 import { checkProbability } from './functional/dropout.ts'
 import * as F from './functional/functional.ts'
 import { Module } from './module.ts'
@@ -76,9 +76,9 @@ export class Sigmoid extends Module {
 
 export class Softmax extends Module {
   readonly dim: number
-  constructor(dim: number) {
+  constructor(dim: Named<'dim'>) {
     super()
-    this.dim = dim
+    this.dim = numberOf('Softmax', 'dim', dim)
   }
   forward(x: Tensor): Tensor {
     return F.softmax(x, this.dim)
@@ -90,9 +90,9 @@ export class Softmax extends Module {
 
 export class LogSoftmax extends Module {
   readonly dim: number
-  constructor(dim: number) {
+  constructor(dim: Named<'dim'>) {
     super()
-    this.dim = dim
+    this.dim = numberOf('LogSoftmax', 'dim', dim)
   }
   forward(x: Tensor): Tensor {
     return F.logSoftmax(x, this.dim)
@@ -102,13 +102,18 @@ export class LogSoftmax extends Module {
   }
 }
 
+interface DropoutLayerOptions {
+  readonly p?: number
+  readonly inplace?: boolean
+}
+
 /** In training, zeroes each element with probability p and scales the others by 1 / (1 − p), with `inplace` in x itself; in evaluation, nothing. */
 export class Dropout extends Module {
   readonly p: number
   readonly inplace: boolean
-  constructor(p = 0.5, given: { readonly inplace?: boolean } = {}) {
+  constructor(first: FirstOr<number, DropoutLayerOptions> = 0.5, options: DropoutLayerOptions = {}) {
     super()
-    const { inplace } = optionsOf('Dropout', given, { inplace: false })
+    const { p, inplace } = optionsOf<DropoutLayerOptions, { p: number; inplace: boolean }>('Dropout', withFirst('p', first, options), { p: 0.5, inplace: false })
     checkProbability('Dropout', p)
     this.p = p
     this.inplace = inplace
@@ -147,8 +152,9 @@ export class Identity extends Module {
 export class Flatten extends Module {
   readonly startDim: number
   readonly endDim: number
-  constructor(startDim = 1, endDim = -1) {
+  constructor(start: FirstOr<number, FlattenOptions> = 1, end = -1) {
     super()
+    const { startDim, endDim } = optionsOf<FlattenOptions, { startDim: number; endDim: number }>('Flatten', withFirst('startDim', start, { endDim: end }), { startDim: 1, endDim: -1 })
     this.startDim = startDim
     this.endDim = endDim
   }

@@ -6,13 +6,23 @@ import { AnyModule, Module } from './module.ts'
 /** A module that can stand in a row of others: called with one tensor, it returns one. */
 export type Layer = AnyModule & ((x: Tensor) => Tensor)
 
-/** Runs modules one after the other. `model[0]` is the first; named ones are added by addModule. Same as torch.nn.Sequential. */
+/** Runs modules one after the other. `model[0]` is the first, also where addModule() gave it a name. Same as torch.nn.Sequential. */
 export class Sequential extends Module {
   [index: number]: Layer
 
   constructor(...modules: Layer[]) {
     super()
     modules.forEach((module, i) => this.addModule(String(i), module))
+  }
+  override addModule(name: string, module: AnyModule): void {
+    if (Object.hasOwn(this, name) && !isListed(this, name)) Reflect.deleteProperty(this, name)
+    super.addModule(name, module)
+    countNamed(this)
+  }
+  protected override blank(): this {
+    const copy = super.blank()
+    countNamed(this, copy)
+    return copy
   }
   /** Adds a module at the end, under the next number. */
   append(module: Layer): this {
@@ -30,6 +40,16 @@ export class Sequential extends Module {
     for (const module of this) y = module(y)
     return y
   }
+}
+
+/** Members are listed among the properties; the numbers under which named ones are found are not. */
+const isListed = (sequential: Sequential, name: PropertyKey) => Object.prototype.propertyIsEnumerable.call(sequential, name)
+
+/** Lets `on` find, and exchange, the members that `sequential` holds under names by their numbers, too. */
+function countNamed(sequential: Sequential, on: Sequential = sequential): void {
+  const member = (i: number) => [...on.ownModules()][i]
+  for (let i = 0; i < sequential.length; i++)
+    if (!isListed(sequential, i)) Object.defineProperty(on, i, { get: () => member(i)[1], set: (module) => on.addModule(member(i)[0], module), configurable: true })
 }
 
 /** Every module that can be called is a function. */

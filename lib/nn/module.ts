@@ -167,6 +167,7 @@ export abstract class AnyModule extends Callable {
     const copy = this.blank()
     copies.set(this, copy)
     for (const [name, persistent] of this.#buffers) copy.#buffers.set(name, persistent)
+    for (const [name, before] of this.#numbered) copy.#numbered.set(name, before)
     for (const [name, value] of Object.entries(this)) Reflect.set(copy, name, copyOf(value, copies))
     return copy
   }

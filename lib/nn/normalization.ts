@@ -118,6 +118,7 @@ export class GroupNorm extends Module {
     const { eps, affine } = optionsOf('GroupNorm', given, { eps: 1e-5, affine: true })
     checkSize('GroupNorm', 'numGroups', numGroups)
     checkSize('GroupNorm', 'numChannels', numChannels)
+    if (numChannels % numGroups !== 0) throw new ValueError('GroupNorm', `${numGroups} groups do not divide ${numChannels} channels`, 'give a number of groups that divides the channels')
     this.numGroups = numGroups
     this.numChannels = numChannels
     this.eps = eps

@@ -11,7 +11,7 @@ import { pin } from '../tensor/storage.ts'
 export type ParamGroup<Options> = Options & { params: Tensor[]; initialLr?: number }
 
 /** Parameters, or groups of them whose options overrule the optimizer's. */
-export type Params<Options> = Iterable<Tensor> | Iterable<Partial<Options> & { readonly params: Iterable<Tensor> }>
+export type Params<Options> = Iterable<Tensor> | Iterable<Partial<Options> & { readonly params: Tensor | Iterable<Tensor> }>
 
 /** What an optimizer keeps for a parameter: momentum buffers and step counts by name. */
 export type ParamState = Record<string, Tensor | number>
@@ -44,7 +44,7 @@ export abstract class Optimizer<Options extends object> {
     this.defaults = defaults
     this.paramGroups = []
     if (!isIterable(params)) throw new ValueError(this.constructor.name, 'something that is no list of parameters was given', 'pass model.parameters()')
-    const given = [...(params as Iterable<Tensor | (Partial<Options> & { readonly params: Iterable<Tensor> })>)]
+    const given = [...(params as Iterable<Tensor | (Partial<Options> & { readonly params: Tensor | Iterable<Tensor> })>)]
     if (given.length === 0) throw new ValueError(this.constructor.name, 'an empty list of parameters was given', 'pass model.parameters()')
     if (given.every((entry) => entry instanceof Tensor)) this.addParamGroup({ params: given } as Partial<Options> & { params: Tensor[] })
     else
@@ -54,8 +54,9 @@ export abstract class Optimizer<Options extends object> {
       }
   }
 
-  /** Adds a group; options that it does not give are the optimizer's. */
-  addParamGroup(group: Partial<Options> & { readonly params: Iterable<Tensor> }): void {
+  /** Adds a group of parameters, or of a single one; options that it does not give are the optimizer's. */
+  addParamGroup(group: Partial<Options> & { readonly params: Tensor | Iterable<Tensor> }): void {
+    if (group?.params instanceof Tensor) return this.addParamGroup({ ...group, params: [group.params] })
     if (!isIterable(group?.params)) throw new ValueError(this.constructor.name, 'a group of parameters has no list of them', 'give groups as { params: [...], ... }')
     const params = [...group.params]
     const known = new Set(this.paramGroups.flatMap((other) => other.params))

@@ -25,6 +25,29 @@ export function optionsOf<T extends object, const D extends Defaults<T>>(operati
   return chosen as Chosen<T, D>
 }
 
+/** A number in its place or by name: softmax(1) or softmax({ dim: 1 }). */
+export type Named<Name extends string> = number | { readonly [N in Name]?: number }
+
+/** The number that was given in its place or by name. Without a fallback it has to be given. */
+export function numberOf<Name extends string>(operation: string, name: Name, given: Named<Name>, fallback: number | typeof required = required): number {
+  if (typeof given === 'number') return given
+  const options: Readonly<Record<string, number | undefined>> = given
+  return optionsOf(operation, options, { [name]: fallback })[name]
+}
+
+/** Options of which the first may be given in its place before the others. */
+export type FirstOr<First, Options> = First | Options
+
+/** All options by name. What stands in the place of the others and is none is returned as it is, for optionsOf to refuse. */
+export function withFirst<First, Options extends object>(name: keyof Options, first: FirstOr<First, Options>, options: Partial<Options>): Partial<Options> {
+  if (isOptions(first)) return first
+  return isOptions(options) ? ({ [name]: first ?? undefined, ...options } as Partial<Options>) : options
+}
+
+function isOptions<First, Options extends object>(value: FirstOr<First, Options>): value is Options {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
 function checkOptions(operation: string, given: unknown): void {
   if (typeof given === 'object' && given !== null && !Array.isArray(given) && !('array' in given)) return
   throw new ValueError(operation, `${shown(given)} stands where options are expected`, 'give them by name, as in { name: value }')

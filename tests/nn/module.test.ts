@@ -225,6 +225,25 @@ test('a Sequential is indexed, iterated, measured and extended', () => {
   assert.ok(model(x).equal(first(x).relu().tanh()))
 })
 
+test('named members of a Sequential have numbers, too, also in a copy', () => {
+  const model = new nn.Sequential()
+  const [first, act, last] = [new nn.Linear(2, 2), new nn.ReLU(), new nn.Linear(2, 1)]
+  model.addModule('first', first)
+  model.addModule('act', act)
+  model.append(last)
+  assert.equal([model[0], model[1], model[2]], [first, act, last])
+  assert.equal(names(model.namedModules()), ['', 'first', 'act', '2'])
+  const copy = model.clone()
+  assert.equal(names(copy.namedModules()), ['', 'first', 'act', '2'])
+  assert.equal([copy[0], copy[1], copy[2]], [...copy])
+  const x = randn([3, 2])
+  assert.ok(copy(x).equal(model(x)))
+  const tanh = new nn.Tanh()
+  model[1] = tanh
+  assert.equal([...model], [first, tanh, last])
+  assert.equal(names(model.namedChildren()), ['first', 'act', '2'])
+})
+
 test('a module that stands in a Sequential twice runs twice and is trained once', () => {
   const double = new Inner()
   double.loadStateDict({ scale: full([2], 2), seen: zeros([]) })

@@ -1,7 +1,7 @@
 /** Options go by name. What PyTorch takes in its place is refused, where it would otherwise pass unseen. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { data, manualSeed, nn, ones, optim, tensor, ValueError, vit, zeros, zerosLike, type Tensor } from 'vitgrad'
+import { cat, data, manualSeed, nn, ones, optim, stack, tensor, ValueError, vit, zeros, zerosLike, type Tensor } from 'vitgrad'
 
 const F = nn.functional
 const x = ones([1, 1, 4, 4])
@@ -12,7 +12,7 @@ const weight = ones([3])
 const call = (fn: (...args: never[]) => unknown, ...args: unknown[]) => () => Reflect.apply(fn, null, args)
 const make = (of: abstract new (...args: never[]) => unknown, ...args: unknown[]) => () => Reflect.construct(of as new () => unknown, args)
 
-test('numbers, tensors and lists in the place of options are refused by name', () => {
+test('numbers, tensors and lists in the place of options, and options that exclude each other, are refused by name', () => {
   const refusals: [() => unknown, RegExp][] = [
     [make(nn.Linear, 2, 3, false), /^Linear: false stands where options are expected/],
     [make(nn.Conv2d, 3, 8, 3, 1, 1), /^Conv2d: 1 stands/],
@@ -31,6 +31,10 @@ test('numbers, tensors and lists in the place of options are refused by name', (
     [call(F.scaledDotProductAttention, x, x, x, x), /^scaledDotProductAttention: a tensor stands/],
     [call(F.dropout, x, 0.5, false), /^dropout: false stands/],
     [call(F.normalize, row, 1), /^normalize: 1 stands/],
+    [make(nn.Dropout, 0.5, true), /^Dropout: true stands/],
+    [make(nn.GroupNorm, 3, 4), /^GroupNorm: 3 groups do not divide 4 channels/],
+    [make(nn.Conv2d, 4, 8, 3, { padding: 'same', stride: 2 }), /^Conv2d: padding 'same' was given with a stride/],
+    [make(optim.lrScheduler.StepLR, new optim.SGD([zeros([1])]), 3, 0.5), /^StepLR: 0.5 stands/],
     [call(F.gelu, row, 'tanh'), /^gelu: tanh stands/],
     [() => row.gelu(JSON.parse('{"approximate": "sigmoid"}')), /^gelu: sigmoid is no way/],
     [call(nn.init.xavierUniform_, row, 2), /^xavierUniform_: 2 stands/],
@@ -119,6 +123,37 @@ test('initial values are drawn the same with options by name and in their place'
   assert.equal(drawn((w) => nn.init.normal_(w, { mean: 1, std: 2 })), drawn((w) => nn.init.normal_(w, 1, 2)))
   assert.equal(drawn((w) => nn.init.uniform_(w, { b: 3 })), drawn((w) => nn.init.uniform_(w, 0, 3)))
   assert.equal(drawn((w) => nn.init.kaimingNormal_(w, { mode: 'fan_out' })), drawn((w) => nn.init.kaimingNormal_(w, { mode: 'fanOut' })))
+})
+
+test('what stands in its place may be given by its name, as in Python', () => {
+  const images = tensor(Array.from({ length: 24 }, (_, i) => Math.sin(i)), { shape: [2, 1, 3, 4] })
+  const matrix = images.reshape([6, 4])
+  const same: [Tensor | readonly Tensor[], Tensor | readonly Tensor[]][] = [
+    [matrix.softmax({ dim: 0 }), matrix.softmax(0)],
+    [F.softmax(matrix, { dim: 0 }), matrix.softmax(0)],
+    [F.logSoftmax(matrix, { dim: 0 }), matrix.logSoftmax(0)],
+    [matrix.cumsum({ dim: 1 }), matrix.cumsum(1)],
+    [matrix.unsqueeze({ dim: 1 }), matrix.unsqueeze(1)],
+    [images.squeeze({ dim: 1 }), images.squeeze(1)],
+    [images.flatten({ startDim: 2 }), images.flatten(2)],
+    [images.flatten({ endDim: 1 }), images.flatten(0, 1)],
+    [matrix.tril({ diagonal: -1 }), matrix.tril(-1)],
+    [matrix.triu({ diagonal: 1 }), matrix.triu(1)],
+    [matrix.split(2, { dim: 1 }), matrix.split(2, 1)],
+    [matrix.chunk(2, { dim: 1 }), matrix.chunk(2, 1)],
+    [matrix.unbind({ dim: 1 }), matrix.unbind(1)],
+    [cat([matrix, matrix], { dim: 1 }), cat([matrix, matrix], 1)],
+    [stack([matrix, matrix], { dim: 1 }), stack([matrix, matrix], 1)],
+    [F.oneHot([0, 2], { numClasses: 4 }), F.oneHot([0, 2], 4)],
+    [F.dropout(matrix, { p: 1 }), matrix.mul(0)],
+    [new nn.Softmax({ dim: 0 })(matrix), matrix.softmax(0)],
+    [new nn.Flatten({ startDim: 2 })(images), images.flatten(2)],
+    [new nn.Flatten({ startDim: 0, endDim: 1 })(images), images.flatten(0, 1)],
+  ]
+  const listed = (result: Tensor | readonly Tensor[]) => [result].flat().map((part) => [part.shape, [...part.data]])
+  for (const [named, placed] of same) assert.equal(listed(named), listed(placed))
+  assert.is(String(new nn.Dropout({ p: 0.25 })), 'Dropout(p=0.25, inplace=False)')
+  for (const act of [() => matrix.softmax({}), call(F.softmax, matrix, { axis: 0 }), call(cat, [matrix], { dims: 0 }), make(nn.Softmax, {})]) assert.throws(act, (error: unknown) => error instanceof ValueError)
 })
 
 test.run()

@@ -73,6 +73,7 @@ test('what is required may be given in its place or by its name', () => {
   assert.equal(first((o) => new LambdaLR(o, { lrLambda: (epoch) => epoch })), first((o) => new LambdaLR(o, (epoch) => epoch)))
   const sequence = (o: optim.SGD) => [new StepLR(o, 1), new StepLR(o, 2)]
   assert.equal(first((o) => new SequentialLR(o, { schedulers: sequence(o), milestones: [2] })), first((o) => new SequentialLR(o, sequence(o), [2])))
+  assert.equal(first((o) => new SequentialLR(o, sequence(o), { milestones: [2] })), first((o) => new SequentialLR(o, sequence(o), [2])))
 })
 
 test('getLastLr() tells the rates of the last step, whatever has been done to the groups since', () => {

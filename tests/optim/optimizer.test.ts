@@ -122,6 +122,14 @@ test('groups have options of their own, and the rest from the optimizer', () => 
   assert.equal(optimizer.stateDict().paramGroups.map(({ params, lr, momentum }) => [params, lr, momentum]), [[[0], 0.2, 0], [[1], 0.5, 0], [[2], 0.1, 0.9]])
 })
 
+test('a group may be a single parameter', () => {
+  const [head, body] = [ones([1]).requiresGrad_(), ones([1]).requiresGrad_()]
+  const optimizer = new optim.SGD([{ params: head, lr: 0.5 }, { params: [body] }], { lr: 0.25 })
+  head.mul(body).backward()
+  optimizer.step()
+  assert.equal([head.item(), body.item()], [0.5, 0.75])
+})
+
 test('a changed parameter can be read at once, and a graph that still needs its old numbers is refused', () => {
   const p = leaf([2])
   const loss = p.mul(p).sum()

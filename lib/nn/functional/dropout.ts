@@ -3,7 +3,7 @@ import { checkTensors, constant, named } from '../../autograd/op.ts'
 import { drawMask, dropout as dropoutOp } from '../../autograd/ops/dropout.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { ValueError } from '../../tensor/errors.ts'
-import { optionsOf } from '../../tensor/options.ts'
+import { optionsOf, withFirst, type FirstOr } from '../../tensor/options.ts'
 import { defaultGenerator, type Generator } from '../../tensor/random.ts'
 
 /** Throws unless p is a probability. */
@@ -11,12 +11,19 @@ export function checkProbability(operation: string, p: number): void {
   if (!(p >= 0 && p <= 1)) throw new ValueError(operation, `p = ${p} is not a probability`, 'give a number in [0, 1]')
 }
 
+interface DropoutOptions {
+  readonly p?: number
+  readonly training?: boolean
+  readonly inplace?: boolean
+  readonly generator?: Generator
+}
+
 /**
  * In training, zeroes each element with probability p and scales the others by 1 / (1 − p); with `inplace` the numbers of x itself are
  * changed. Same draws as torch.nn.functional.dropout.
  */
-export function dropout(x: Tensor, p = 0.5, given: { readonly training?: boolean; readonly inplace?: boolean; readonly generator?: Generator } = {}): Tensor {
-  const { training, inplace, generator } = optionsOf('dropout', given, { training: true, inplace: false, generator: defaultGenerator })
+export function dropout(x: Tensor, first: FirstOr<number, DropoutOptions> = 0.5, options: DropoutOptions = {}): Tensor {
+  const { p, training, inplace, generator } = optionsOf('dropout', withFirst<number, DropoutOptions>('p', first, options), { p: 0.5, training: true, inplace: false, generator: defaultGenerator })
   checkTensors('dropout', [x])
   checkProbability('dropout', p)
   if (!training || p === 0 || x.numel() === 0) return x

@@ -4,7 +4,7 @@ import { checkedIndex, take } from '../../autograd/ops/indexing.ts'
 import { addmm } from '../../autograd/ops/matmul.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { ShapeError } from '../../tensor/errors.ts'
-import { optionsOf } from '../../tensor/options.ts'
+import { numberOf, optionsOf, type Named } from '../../tensor/options.ts'
 import { normalizeDim, numelOf, sameShape, showShape } from '../../tensor/shape.ts'
 import { toIndices, type Indices } from './indices.ts'
 
@@ -35,7 +35,8 @@ export function embedding(index: Indices, weight: Tensor, given: { readonly padd
 }
 
 /** 1 at the index, 0 elsewhere. index: (...) -> (..., numClasses). */
-export function oneHot(index: Indices, numClasses = -1): Tensor {
+export function oneHot(index: Indices, given: Named<'numClasses'> = -1): Tensor {
+  const numClasses = numberOf('oneHot', 'numClasses', given, -1)
   const indices = toIndices('oneHot', index)
   const classes = numClasses === -1 ? indices.data.reduce((most, label) => Math.max(most, label), -1) + 1 : numClasses
   const checked = checkedIndex('oneHot', indices, classes, false)

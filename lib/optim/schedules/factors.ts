@@ -1,7 +1,7 @@
 /** Schedules whose rate is the one before, or the initial one, times a factor. */
 import { ValueError } from '../../tensor/errors.ts'
-import { optionsOf, required } from '../../tensor/options.ts'
-import { checkNumber, checkShare, checkWhole, forEachGroup, isNumbers, LRScheduler, withFirst, type FirstOr, type Scheduled } from './schedule.ts'
+import { optionsOf, required, withFirst, type FirstOr } from '../../tensor/options.ts'
+import { checkNumber, checkShare, checkWhole, forEachGroup, isNumbers, LRScheduler, type Scheduled } from './schedule.ts'
 
 type Lambda = (epoch: number) => number
 type Lambdas = Lambda | readonly Lambda[]

@@ -1,7 +1,7 @@
 /** The schedule of one cycle. */
 import { ValueError } from '../../tensor/errors.ts'
-import { optionsOf, required } from '../../tensor/options.ts'
-import { checkOptimizer, checkShare, checkWhole, forEachGroup, LRScheduler, withFirst, type FirstOr, type Scheduled } from './schedule.ts'
+import { optionsOf, required, withFirst, type FirstOr } from '../../tensor/options.ts'
+import { checkOptimizer, checkShare, checkWhole, forEachGroup, LRScheduler, type Scheduled } from './schedule.ts'
 
 export interface OneCycleArguments {
   /** The highest rate, for all groups or for each. */

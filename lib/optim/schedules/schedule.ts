@@ -14,17 +14,6 @@ export type Scheduled = Optimizer<Rates>
 /** What stateDict() returns: plain values by name. */
 export type SchedulerState = Readonly<Record<string, unknown>>
 
-/** Options of which the first may be given in its place before the others. */
-export type FirstOr<First, Options> = First | Options
-
-export function withFirst<First, Options extends object>(name: keyof Options, first: FirstOr<First, Options>, options: Partial<Options>): Partial<Options> {
-  return isOptions(first) ? first : ({ [name]: first ?? undefined, ...options } as Partial<Options>)
-}
-
-function isOptions<First, Options extends object>(value: FirstOr<First, Options>): value is Options {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
 export function checkWhole(scheduler: string, name: string, value: number | undefined): number {
   if (value === undefined || !Number.isInteger(value) || value < 1) throw new ValueError(scheduler, `${name} = ${value} is not a whole number of at least 1`, `give ${name} as a whole number`)
   return value

@@ -1,7 +1,7 @@
 /** Schedules that take turns. */
 import { StateDictError, ValueError } from '../../tensor/errors.ts'
-import { optionsOf } from '../../tensor/options.ts'
-import { checkOptimizer, isNumbers, LRScheduler, withFirst, type FirstOr, type Scheduled, type SchedulerState } from './schedule.ts'
+import { optionsOf, withFirst, type FirstOr } from '../../tensor/options.ts'
+import { checkOptimizer, isNumbers, LRScheduler, type Scheduled, type SchedulerState } from './schedule.ts'
 
 interface SequentialOptions {
   readonly schedulers: readonly LRScheduler[]
@@ -15,8 +15,8 @@ export class SequentialLR {
   readonly #schedulers: readonly LRScheduler[]
   #milestones: readonly number[]
 
-  constructor(optimizer: Scheduled, first: FirstOr<readonly LRScheduler[], SequentialOptions>, later: readonly number[] = []) {
-    const { schedulers, milestones } = optionsOf('SequentialLR', withFirst<readonly LRScheduler[], SequentialOptions>('schedulers', first, { milestones: later }), { schedulers: [], milestones: [] })
+  constructor(optimizer: Scheduled, first: FirstOr<readonly LRScheduler[], SequentialOptions>, later: readonly number[] | { readonly milestones: readonly number[] } = []) {
+    const { schedulers, milestones } = optionsOf('SequentialLR', withFirst<readonly LRScheduler[], SequentialOptions>('schedulers', first, withFirst<readonly number[], Partial<SequentialOptions>>('milestones', later, {})), { schedulers: [], milestones: [] })
     checkOptimizer('SequentialLR', optimizer)
     if (!Array.isArray(schedulers) || !schedulers.every((scheduler) => scheduler instanceof LRScheduler)) throw new ValueError('SequentialLR', 'its second argument is no list of schedules', 'give the schedules in the order in which they take turns')
     if (schedulers.length === 0 || !isNumbers(milestones) || milestones.length !== schedulers.length - 1)
