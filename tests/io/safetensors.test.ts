@@ -99,9 +99,15 @@ test('what the format cannot hold is refused before anything is written', () => 
     assert.throws(() => io.saveSafetensors(path, tensors, texts), (error: unknown) => error instanceof ValueError && pattern.test(error.message))
   refuses({ x: JSON.parse('[1, 2]') }, /^saveSafetensors: 'x' is no tensor/)
   refuses({ __metadata__: zeros([1]) }, /'__metadata__' cannot be the name of a tensor/)
-  refuses({ x: tensor([0.5], { dtype: 'int64' }) }, /'x' is labelled int64, but holds 0\.5/)
-  refuses({ x: tensor([NaN], { dtype: 'int64' }) }, /'x' is labelled int64, but holds NaN/)
-  refuses({ x: tensor([2], { dtype: 'bool' }) }, /'x' is labelled bool, but holds 2/)
+  /** A number written into a tensor whose label does not say so. */
+  const mislabelled = (dtype: 'int64' | 'bool', number: number) => {
+    const x = zeros([1], { dtype })
+    x.data[0] = number
+    return x
+  }
+  refuses({ x: mislabelled('int64', 0.5) }, /'x' is labelled int64, but holds 0\.5/)
+  refuses({ x: mislabelled('int64', NaN) }, /'x' is labelled int64, but holds NaN/)
+  refuses({ x: mislabelled('bool', 2) }, /'x' is labelled bool, but holds 2/)
   refuses({}, /the metadata 'epoch' are no text/, JSON.parse('{"epoch": 3}'))
   assert.not.ok(existsSync(path))
 })
