@@ -1,4 +1,4 @@
-/** Labels of what numbers mean: which one a result bears, and numbers made to fit one. Same as torch's type promotion for these three. */
+/** Labels of what numbers mean: which one a result bears, and numbers made to fit one. Torch's type promotion for these three, but that a mask beside a number gives float32. */
 import { ValueError } from './errors.ts'
 import { NDArray, type DType } from './ndarray.ts'
 

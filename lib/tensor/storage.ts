@@ -10,7 +10,7 @@
  * outermost call of a module was given and returned, what hooks were given, what modules keep as properties.
  *
  * Small values become ordinary arrays when they are taken back, so that they can be read for ever. Copying them has to wait for the
- * kernels, so it is done for all of them together, where a call of a module or a pass begins.
+ * kernels, so it is done for all of them together, where a pass or a recorded call of a module begins and where an unrecorded one ends.
  */
 import { GraphError } from './errors.ts'
 import type { Heap } from './heap.ts'
