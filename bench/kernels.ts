@@ -1,10 +1,9 @@
 /** Measures the kernels by themselves: `tsx bench/kernels.ts [SECONDS]` spends that long on each figure (0.1 by default). */
-import { nn, zeros } from 'vitgrad'
 import { kernels } from '../lib/tensor/kernels/active.ts'
 import { WORDS } from '../lib/tensor/mersenne-twister.ts'
-import type { NDArray } from '../lib/tensor/ndarray.ts'
+import { NDArray } from '../lib/tensor/ndarray.ts'
 import { numelOf, type Shape } from '../lib/tensor/shape.ts'
-import { synchronize } from '../lib/tensor/storage.ts'
+import { pin, synchronize } from '../lib/tensor/storage.ts'
 import { oneNumber, readArguments } from './arguments.ts'
 import { CONFIGS, tokensOf, type Config } from './configs.ts'
 import { engineSetting, threadsWanted } from './engine.ts'
@@ -14,9 +13,11 @@ import { digits, percent, table } from './table.ts'
 
 const seconds = readArguments('npx tsx bench/kernels.ts [SECONDS]', (args) => oneNumber(args, 0.1))
 
-/** Numbers between −1 and 1, where a parameter's lie: kernels work on them in place. */
+/** Numbers between −1 and 1 on the heap, where kernels work on them in place. */
 function numbers(...shape: number[]): NDArray {
-  const { array } = new nn.Parameter(zeros(shape))
+  const array = NDArray.zeros(shape)
+  kernels()
+  pin(array.storage)
   const { data } = array.storage
   for (let i = 0; i < data.length; i++) data[i] = Math.sin(1 + i * 0.7)
   return array

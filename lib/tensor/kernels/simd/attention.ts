@@ -1,12 +1,11 @@
 /** Attention of one head after the other, in WebAssembly: scores, weights and their gradients never leave the cache. */
 import type { NDArray } from '../../ndarray.ts'
-import { emitSmallProducts, packedBytes, ZEROS } from './gemm.ts'
-import { exp } from './math.ts'
+import { emitSmallProducts, packedBytes, wholeVectors, ZEROS } from './gemm.ts'
+import { exp, type VectorFunction } from './math.ts'
 import type { Runtime } from './runtime.ts'
 import { withDense } from './copy.ts'
-import { divideRow, weighing } from './softmax.ts'
 import type { Target } from './target.ts'
-import { acrossLanes, allOf, eachVector, firstLanes, mapVectors, type Pointer, type Vector } from './vectors.ts'
+import { acrossLanes, allOf, eachTurn, eachVector, firstLanes, mapVectors, type Pointer, type Vector } from './vectors.ts'
 import { f32x4, i32, v128, type Expr, type FunctionBuilder, type Local, type WasmModule } from './wasm.ts'
 
 /** An array (B, h, N, d): its address and the strides of its first three dimensions, in bytes. */
@@ -18,27 +17,26 @@ function parametersOf<const Names extends readonly string[], const Others extend
   return Object.fromEntries(names.map((name) => [name, 'i32'])) as Record<Layout<Names[number]> | Others[number], 'i32'>
 }
 
-const FORWARD = parametersOf(['q', 'k', 'v', 'out'], ['weights', 'mask', 'heads', 'N', 'M', 'd', 'e', 'scratch', 'scratchBytes', 'packBytes'])
+const FORWARD = parametersOf(['q', 'k', 'v', 'out'], ['weights', 'mask', 'heads', 'N', 'M', 'd', 'e', 'scratch', 'scratchBytes', 'packBytes', 'scoreBytes'])
 const BACKWARD = parametersOf(['dq', 'dk', 'dv', 'grad', 'q', 'k', 'v'], ['gradWeights', 'weights', 'mask', 'heads', 'N', 'M', 'd', 'e', 'scratch', 'scratchBytes', 'packBytes', 'scoreBytes'])
 const UNITS = { scale: 'f32', begin: 'i32', end: 'i32', thread: 'i32' } as const
 
 /** A unit of work is one head. */
 export function emitAttention(module: WasmModule, target: Target): void {
-  const { NN, NT, TN } = emitSmallProducts(module, target)
+  const { NN, NT, NTPadded, TN } = emitSmallProducts(module, target)
 
   module.function('attention', { ...FORWARD, ...UNITS }, [], (f, p) => {
     const own = f.let(i32.add(p.scratch, i32.mul(p.thread, p.scratchBytes)))
-    const dropped = f.let(i32.add(own, p.packBytes))
+    const scores = f.let(i32.add(own, p.packBytes))
+    const dropped = f.let(i32.add(scores, p.scoreBytes))
     const size = f.let(i32.mul(p.N, p.M))
-    const weigh = weighing(f, exp(f, target), f.let(f32x4.splat(p.scale)))
+    const e = exp(f, target)
+    const scale = f.let(f32x4.splat(p.scale))
     eachHead(f, p, (index, at) => {
       const [q, k, v, out] = [at(p.q, p.qB, p.qH), at(p.k, p.kB, p.kH), at(p.v, p.vB, p.vH), at(p.out, p.outB, p.outH)]
       const weights = f.let(i32.add(p.weights, i32.shl(i32.mul(index, size), 2)))
-      f.call(NT, p.N, p.M, p.d, q, p.qN, k, p.kN, weights, i32.shl(p.M, 2), own, ZEROS)
-      f.for(p.N, {}, (i) => {
-        const row = f.let(i32.add(weights, i32.shl(i32.mul(i, p.M), 2)))
-        divideRow(f, row, p.M, weigh(row, row, p.M))
-      })
+      f.call(NTPadded, p.N, p.M, p.d, q, p.qN, k, p.kN, scores, i32.shl(wholeVectors(p.M), 2), own, ZEROS)
+      weigh(f, e, scale, weights, scores, p.N, p.M)
       const used = f.let(weights)
       f.if(p.mask, () => {
         multiply(f, size, dropped, weights, f.let(i32.add(p.mask, i32.shl(i32.mul(index, size), 2))))
@@ -76,6 +74,62 @@ export function emitAttention(module: WasmModule, target: Target): void {
       f.call(TN, p.M, p.d, p.N, scores, i32.shl(p.M, 2), q, p.qN, dk, p.dkN, own, ZEROS)
       f.call(TN, p.M, p.e, p.N, used, i32.shl(p.M, 2), grad, p.gradN, dv, p.dvN, own, ZEROS)
     })
+  })
+}
+
+const zeros = f32x4.constants(0, 0, 0, 0)
+const lowest = f32x4.constants(-Infinity, -Infinity, -Infinity, -Infinity)
+
+/**
+ * The weights (N, M) = softmax(scale · scores). Rows of scores are whole vectors; behind them is room for a vector for each row. Every step
+ * is taken for all rows before the next, as a row's steps would have to wait for each other.
+ */
+function weigh(f: FunctionBuilder, e: VectorFunction, scale: Vector, weights: Pointer, scores: Pointer, N: Expr<'i32'>, M: Expr<'i32'>): void {
+  const columns = f.let(wholeVectors(M))
+  const [at, row] = [f.let(scores), f.local('i32')]
+  const perRow = f.let(i32.add(scores, i32.shl(i32.mul(N, columns), 2)))
+  const parts = [0, 1, 2, 3].map(() => f.local('v128'))
+  const toFirst = () => {
+    f.set(at, scores)
+    f.set(row, perRow)
+  }
+  const eachRow = (body: () => void) => {
+    toFirst()
+    f.for(N, {}, () => {
+      body()
+      f.increase(row, 16)
+    })
+  }
+  eachRow(() => {
+    for (const part of parts) f.set(part, lowest)
+    eachVector(f, columns, [at], 4, (offset, k) => f.set(parts[k], f32x4.pmax(parts[k], v128.load(at, offset))), () => {})
+    f.do(v128.store(row, acrossLanes(f, allOf(parts, f32x4.pmax), f32x4.pmax)))
+  })
+  const max = f.local('v128')
+  const values = [0, 1].map(() => f.local('v128'))
+  const weightOf = (offset: number) => e(f32x4.mul(f32x4.sub(v128.load(at, offset), max), scale))
+  eachRow(() => {
+    f.set(max, v128.load(row))
+    for (const part of parts) f.set(part, zeros)
+    eachTurn(f, M, [at], 2, (vectors) => {
+      for (let k = 0; k < vectors; k++) f.set(values[k], weightOf(16 * k))
+      f.do(...values.slice(0, vectors).map((value, k) => v128.store(at, value, 16 * k)))
+      for (let k = 0; k < vectors; k++) f.set(parts[k], f32x4.add(parts[k], values[k]))
+    }, (rest) => {
+      f.set(values[0], weightOf(0))
+      f.do(v128.store(at, values[0]))
+      f.set(parts[0], f32x4.add(parts[0], v128.and(values[0], firstLanes(rest))))
+      f.increase(at, 16)
+    })
+    f.do(v128.store(row, f32x4.div(1, acrossLanes(f, f32x4.add(parts[0], parts[1]), f32x4.add))))
+  })
+  const share = f.local('v128')
+  const to = f.local('i32')
+  f.for(N, {}, (i) => {
+    f.set(share, v128.load(i32.add(perRow, i32.shl(i, 4))))
+    f.set(at, i32.add(scores, i32.shl(i32.mul(i, columns), 2)))
+    f.set(to, i32.add(weights, i32.shl(i32.mul(i, M), 2)))
+    mapVectors(f, M, to, [at], 4, (offset) => f32x4.mul(v128.load(at, offset), share))
   })
 }
 
@@ -142,9 +196,10 @@ export function attention(runtime: Runtime, out: NDArray, weights: NDArray, q: N
   if (B * h * N * e === 0) return
   withRows(runtime, [q, k, v], ([query, key, value]) => {
     const pack = roomFor(packedBytes(M, d) / 4)
-    const bytes = pack + (mask ? roomFor(N * M) : 0)
+    const scores = roomFor(N * (4 * Math.ceil(M / 4) + 4))
+    const bytes = pack + scores + (mask ? roomFor(N * M) : 0)
     runtime.withScratch(bytes * runtime.threads, (scratch) =>
-      runtime.run('attention', [...[query, key, value, out].flatMap(layoutOf), weights.pointer, mask?.pointer ?? 0, h, N, M, d, e, scratch, bytes, pack, scale], B * h, grainFor(N, M, d)))
+      runtime.run('attention', [...[query, key, value, out].flatMap(layoutOf), weights.pointer, mask?.pointer ?? 0, h, N, M, d, e, scratch, bytes, pack, scores, scale], B * h, grainFor(N, M, d)))
   })
 }
 

@@ -25,11 +25,13 @@ export interface SmallProducts {
    */
   readonly NN: WasmFunction
   readonly NT: WasmFunction
+  /** NT whose rows of C are stored as whole vectors: past their end, the last number again. */
+  readonly NTPadded: WasmFunction
   readonly TN: WasmFunction
   readonly TT: WasmFunction
 }
 
-export type Form = keyof SmallProducts
+export type Form = 'NN' | 'NT' | 'TN' | 'TT'
 
 /** Packing goes by strips of so many columns: a multiple of the width and the height of every tile. */
 export const STRIP = 48
@@ -62,7 +64,7 @@ function emitParts(module: WasmModule, target: Target): Parts {
   emitPackRows(module, 'gemmPackB', tile.width)
   const packA = emitPackRows(module, 'gemmPackA', tile.height)
   const small = (form: Form) => emitSmall(module, target, form, form[0] === 'N' ? rows : columns, form[1] === 'N' ? null : pack)
-  const parts = { rows, columns, packA, NN: small('NN'), NT: small('NT'), TN: small('TN'), TT: small('TT') }
+  const parts = { rows, columns, packA, NN: small('NN'), NT: small('NT'), NTPadded: emitSmall(module, target, 'NTPadded', rows, pack), TN: small('TN'), TT: small('TT') }
   emitted.set(module, parts)
   return parts
 }
@@ -76,6 +78,8 @@ export function emitGemm(module: WasmModule, target: Target): void {
   emitSumParts(module)
 }
 
+/** The columns of whole vectors that hold so many. */
+export const wholeVectors = (columns: Expr<'i32'>): Expr<'i32'> => i32.and(i32.add(columns, 3), -4)
 const minimum = (a: Local<'i32'>, b: Local<'i32'>): Expr<'i32'> => i32.select(a, b, i32.ltS(a, b))
 const ceilDivide = (n: Arg<'i32'>, by: number): Expr<'i32'> => i32.divU(i32.add(n, by - 1), by)
 
@@ -263,13 +267,14 @@ function emitPackColumns(module: WasmModule, width: number): WasmFunction {
   })
 }
 
-function emitSmall(module: WasmModule, target: Target, form: Form, product: WasmFunction, pack: WasmFunction | null): WasmFunction {
+function emitSmall(module: WasmModule, target: Target, form: keyof SmallProducts, product: WasmFunction, pack: WasmFunction | null): WasmFunction {
   const panel = 16 * target.tile.vectors
   const params = { M: 'i32', N: 'i32', K: 'i32', a: 'i32', lda: 'i32', b: 'i32', ldb: 'i32', c: 'i32', ldc: 'i32', scratch: 'i32', start: 'i32' } as const
   return module.function(`gemmSmall${form}`, params, [], (f, { M, N, K, a, lda, b, ldb, c, ldc, scratch, start }) => {
     if (pack) f.call(pack, K, N, b, ldb, scratch, 0, ceilDivide(N, STRIP), 0)
     const [source, step, panelStep] = pack ? [scratch, panel, i32.mul(K, panel)] : [b, ldb, panel]
-    f.call(product, M, N, K, a, lda, 4 * target.tile.rows, source, step, panelStep, c, ldc, start)
+    const width = form === 'NTPadded' ? wholeVectors(N) : N
+    f.call(product, M, width, K, a, lda, 4 * target.tile.rows, source, step, panelStep, c, ldc, start)
   })
 }
 
