@@ -1,10 +1,10 @@
 /** Attention of one head after the other, in WebAssembly: scores, weights and their gradients never leave the cache. */
 import type { NDArray } from '../../ndarray.ts'
 import { emitSmallProducts, packedBytes, wholeVectors, ZEROS } from './gemm.ts'
-import { exp, type VectorFunction } from './math.ts'
+import { power2, type VectorFunction } from './math.ts'
 import type { Runtime } from './runtime.ts'
 import { withDense } from './copy.ts'
-import type { Target } from './target.ts'
+import { madd, type Target } from './target.ts'
 import { acrossLanes, allOf, eachTurn, eachVector, firstLanes, mapVectors, type Pointer, type Vector } from './vectors.ts'
 import { f32x4, i32, v128, type Expr, type FunctionBuilder, type Local, type WasmModule } from './wasm.ts'
 
@@ -30,13 +30,14 @@ export function emitAttention(module: WasmModule, target: Target): void {
     const scores = f.let(i32.add(own, p.packBytes))
     const dropped = f.let(i32.add(scores, p.scoreBytes))
     const size = f.let(i32.mul(p.N, p.M))
-    const e = exp(f, target)
-    const scale = f.let(f32x4.splat(p.scale))
+    const power = power2(f, target)
+    // eˣ = 2ˣˡᵒᵍ²⁽ᵉ⁾
+    const scale = f.let(f32x4.mul(f32x4.splat(p.scale), Math.LOG2E))
     eachHead(f, p, (index, at) => {
       const [q, k, v, out] = [at(p.q, p.qB, p.qH), at(p.k, p.kB, p.kH), at(p.v, p.vB, p.vH), at(p.out, p.outB, p.outH)]
       const weights = f.let(i32.add(p.weights, i32.shl(i32.mul(index, size), 2)))
       f.call(NTPadded, p.N, p.M, p.d, q, p.qN, k, p.kN, scores, i32.shl(wholeVectors(p.M), 2), own, ZEROS)
-      weigh(f, e, scale, weights, scores, p.N, p.M)
+      weigh(f, target, power, scale, weights, scores, p.N, p.M)
       const used = f.let(weights)
       f.if(p.mask, () => {
         multiply(f, size, dropped, weights, f.let(i32.add(p.mask, i32.shl(i32.mul(index, size), 2))))
@@ -84,7 +85,7 @@ const lowest = f32x4.constants(-Infinity, -Infinity, -Infinity, -Infinity)
  * The weights (N, M) = softmax(scale · scores). Rows of scores are whole vectors; behind them is room for a vector for each row. Every step
  * is taken for all rows before the next, as a row's steps would have to wait for each other.
  */
-function weigh(f: FunctionBuilder, e: VectorFunction, scale: Vector, weights: Pointer, scores: Pointer, N: Expr<'i32'>, M: Expr<'i32'>): void {
+function weigh(f: FunctionBuilder, target: Target, power: VectorFunction, scale: Vector, weights: Pointer, scores: Pointer, N: Expr<'i32'>, M: Expr<'i32'>): void {
   const columns = f.let(wholeVectors(M))
   const [at, row] = [f.let(scores), f.local('i32')]
   const perRow = f.let(i32.add(scores, i32.shl(i32.mul(N, columns), 2)))
@@ -107,9 +108,10 @@ function weigh(f: FunctionBuilder, e: VectorFunction, scale: Vector, weights: Po
   })
   const max = f.local('v128')
   const values = [0, 1].map(() => f.local('v128'))
-  const weightOf = (offset: number) => e(f32x4.mul(f32x4.sub(v128.load(at, offset), max), scale))
+  const lowestPower = f.let(f32x4.splat(-127))
+  const weightOf = (offset: number) => power(f32x4.pmax(madd(target, v128.load(at, offset), scale, max), lowestPower))
   eachRow(() => {
-    f.set(max, v128.load(row))
+    f.set(max, f32x4.neg(f32x4.mul(v128.load(row), scale)))
     for (const part of parts) f.set(part, zeros)
     eachTurn(f, M, [at], 2, (vectors) => {
       for (let k = 0; k < vectors; k++) f.set(values[k], weightOf(16 * k))

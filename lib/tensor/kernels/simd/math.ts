@@ -40,7 +40,7 @@ export function exp(f: FunctionBuilder, target: Target): VectorFunction {
 }
 
 /** 2ˣ⁺ᵇⁱᵃˢ for −126 <= x + bias <= 127, where nothing needs a bound; 0 where x + bias rounds to −127. */
-function power2(f: FunctionBuilder, target: Target, bias = 0): VectorFunction {
+export function power2(f: FunctionBuilder, target: Target, bias = 0): VectorFunction {
   const magic = constant(f, 1.5 * 2 ** 23)
   const offset = f.let(i32x4.splat((127 + bias) << 23))
   const fraction = polynomial(f, target, [1, 0.6931471824645996, 0.24022647738456726, 0.05550331622362137, 0.009618440642952919, 0.0013399262679740787, 0.0001535305054858327])
