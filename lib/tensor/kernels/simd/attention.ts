@@ -1,12 +1,12 @@
 /** Attention of one head after the other, in WebAssembly: scores, weights and their gradients never leave the cache. */
 import type { NDArray } from '../../ndarray.ts'
 import { emitSmallProducts, packedBytes, wholeVectors, ZEROS } from './gemm.ts'
-import { power2, type VectorFunction } from './math.ts'
+import { power2 } from './math.ts'
 import type { Runtime } from './runtime.ts'
 import { withDense } from './copy.ts'
 import { madd, type Target } from './target.ts'
 import { acrossLanes, allOf, eachTurn, eachVector, firstLanes, mapVectors, type Pointer, type Vector } from './vectors.ts'
-import { f32x4, i32, v128, type Expr, type FunctionBuilder, type Local, type WasmModule } from './wasm.ts'
+import { f32x4, i32, v128, type Arg, type Expr, type FunctionBuilder, type Local, type WasmModule } from './wasm.ts'
 
 /** An array (B, h, N, d): its address and the strides of its first three dimensions, in bytes. */
 const LAYOUT = ['', 'B', 'H', 'N'] as const
@@ -30,14 +30,13 @@ export function emitAttention(module: WasmModule, target: Target): void {
     const scores = f.let(i32.add(own, p.packBytes))
     const dropped = f.let(i32.add(scores, p.scoreBytes))
     const size = f.let(i32.mul(p.N, p.M))
-    const power = power2(f, target)
-    // eˣ = 2ˣˡᵒᵍ²⁽ᵉ⁾
-    const scale = f.let(f32x4.mul(f32x4.splat(p.scale), Math.LOG2E))
+    const step = f.let(i32.shl(wholeVectors(p.M), 2))
+    const weigh = weighing(f, target, f.let(f32x4.splat(p.scale)))
     eachHead(f, p, (index, at) => {
       const [q, k, v, out] = [at(p.q, p.qB, p.qH), at(p.k, p.kB, p.kH), at(p.v, p.vB, p.vH), at(p.out, p.outB, p.outH)]
       const weights = f.let(i32.add(p.weights, i32.shl(i32.mul(index, size), 2)))
-      f.call(NTPadded, p.N, p.M, p.d, q, p.qN, k, p.kN, scores, i32.shl(wholeVectors(p.M), 2), own, ZEROS)
-      weigh(f, target, power, scale, weights, scores, p.N, p.M)
+      f.call(NTPadded, p.N, p.M, p.d, q, p.qN, k, p.kN, scores, step, own, ZEROS)
+      weigh(weights, scores, step, p.N, p.M)
       const used = f.let(weights)
       f.if(p.mask, () => {
         multiply(f, size, dropped, weights, f.let(i32.add(p.mask, i32.shl(i32.mul(index, size), 2))))
@@ -78,63 +77,6 @@ export function emitAttention(module: WasmModule, target: Target): void {
   })
 }
 
-const zeros = f32x4.constants(0, 0, 0, 0)
-const lowest = f32x4.constants(-Infinity, -Infinity, -Infinity, -Infinity)
-
-/**
- * The weights (N, M) = softmax(scale · scores). Rows of scores are whole vectors; behind them is room for a vector for each row. Every step
- * is taken for all rows before the next, as a row's steps would have to wait for each other.
- */
-function weigh(f: FunctionBuilder, target: Target, power: VectorFunction, scale: Vector, weights: Pointer, scores: Pointer, N: Expr<'i32'>, M: Expr<'i32'>): void {
-  const columns = f.let(wholeVectors(M))
-  const [at, row] = [f.let(scores), f.local('i32')]
-  const perRow = f.let(i32.add(scores, i32.shl(i32.mul(N, columns), 2)))
-  const parts = [0, 1, 2, 3].map(() => f.local('v128'))
-  const toFirst = () => {
-    f.set(at, scores)
-    f.set(row, perRow)
-  }
-  const eachRow = (body: () => void) => {
-    toFirst()
-    f.for(N, {}, () => {
-      body()
-      f.increase(row, 16)
-    })
-  }
-  eachRow(() => {
-    for (const part of parts) f.set(part, lowest)
-    eachVector(f, columns, [at], 4, (offset, k) => f.set(parts[k], f32x4.pmax(parts[k], v128.load(at, offset))), () => {})
-    f.do(v128.store(row, acrossLanes(f, allOf(parts, f32x4.pmax), f32x4.pmax)))
-  })
-  const max = f.local('v128')
-  const values = [0, 1].map(() => f.local('v128'))
-  const lowestPower = f.let(f32x4.splat(-127))
-  const weightOf = (offset: number) => power(f32x4.pmax(madd(target, v128.load(at, offset), scale, max), lowestPower))
-  eachRow(() => {
-    f.set(max, f32x4.neg(f32x4.mul(v128.load(row), scale)))
-    for (const part of parts) f.set(part, zeros)
-    eachTurn(f, M, [at], 2, (vectors) => {
-      for (let k = 0; k < vectors; k++) f.set(values[k], weightOf(16 * k))
-      f.do(...values.slice(0, vectors).map((value, k) => v128.store(at, value, 16 * k)))
-      for (let k = 0; k < vectors; k++) f.set(parts[k], f32x4.add(parts[k], values[k]))
-    }, (rest) => {
-      f.set(values[0], weightOf(0))
-      f.do(v128.store(at, values[0]))
-      f.set(parts[0], f32x4.add(parts[0], v128.and(values[0], firstLanes(rest))))
-      f.increase(at, 16)
-    })
-    f.do(v128.store(row, f32x4.div(1, acrossLanes(f, f32x4.add(parts[0], parts[1]), f32x4.add))))
-  })
-  const share = f.local('v128')
-  const to = f.local('i32')
-  f.for(N, {}, (i) => {
-    f.set(share, v128.load(i32.add(perRow, i32.shl(i, 4))))
-    f.set(at, i32.add(scores, i32.shl(i32.mul(i, columns), 2)))
-    f.set(to, i32.add(weights, i32.shl(i32.mul(i, M), 2)))
-    mapVectors(f, M, to, [at], 4, (offset) => f32x4.mul(v128.load(at, offset), share))
-  })
-}
-
 type HeadAddress = (base: Expr<'i32'>, perEntry: Expr<'i32'>, perHead: Expr<'i32'>) => Local<'i32'>
 
 function eachHead(f: FunctionBuilder, { begin, end, heads }: { readonly begin: Expr<'i32'>; readonly end: Expr<'i32'>; readonly heads: Expr<'i32'> }, body: (index: Local<'i32'>, at: HeadAddress) => void): void {
@@ -143,6 +85,63 @@ function eachHead(f: FunctionBuilder, { begin, end, heads }: { readonly begin: E
     const head = f.let(i32.remU(index, heads))
     body(index, (base, perEntry, perHead) => f.let(i32.add(base, i32.add(i32.mul(entry, perEntry), i32.mul(head, perHead)))))
   })
+}
+
+/** Calls `body` for each of N rows with pointers to it in arrays of a start and a step. */
+function eachRow(f: FunctionBuilder, N: Expr<'i32'>, arrays: readonly (readonly [start: Expr<'i32'>, step: Arg<'i32'>])[], body: (...rows: Pointer[]) => void): void {
+  const starts = arrays.map(([start]) => f.let(start))
+  f.for(N, {}, () => {
+    body(...walking(f, ...starts))
+    arrays.forEach(([, step], i) => f.increase(starts[i], step))
+  })
+}
+
+const zeros = f32x4.constants(0, 0, 0, 0)
+const lowest = f32x4.constants(-Infinity, -Infinity, -Infinity, -Infinity)
+
+/**
+ * Gives what makes weights (N, M) = softmax(scale · scores), as powers of two: 2^(log₂e · scale · (score − largest)) over their sum. Rows of
+ * scores are whole vectors, `step` bytes apart; what stands in them behind the last key is no greater than it. Each step is taken for
+ * all rows before the next, as the steps of one row would have to wait for each other; a vector for each row, behind the scores, takes
+ * their results along.
+ */
+function weighing(f: FunctionBuilder, target: Target, scale: Vector) {
+  const power = power2(f, target)
+  const factor = f.let(f32x4.mul(scale, Math.LOG2E))
+  const least = f.let(f32x4.splat(-127))
+  const shift = f.local('v128')
+  const parts = [0, 1, 2, 3].map(() => f.local('v128'))
+  const values = [0, 1].map(() => f.local('v128'))
+  const powerOf = (row: Pointer, offset: number) => power(f32x4.pmax(madd(target, v128.load(row, offset), factor, shift), least))
+  return (weights: Pointer, scores: Pointer, step: Local<'i32'>, N: Local<'i32'>, M: Local<'i32'>) => {
+    const columns = f.let(i32.shrU(step, 2))
+    const rows = [[scores, step], [f.let(i32.add(scores, i32.mul(N, step))), 16]] as const
+    eachRow(f, N, rows, (row, result) => {
+      for (const part of parts) f.set(part, lowest)
+      eachVector(f, columns, [row], 4, (offset, k) => f.set(parts[k], f32x4.pmax(parts[k], v128.load(row, offset))))
+      const largest = acrossLanes(f, allOf(parts, f32x4.pmax), f32x4.pmax)
+      f.do(v128.store(result, f32x4.neg(f32x4.mul(largest, factor))))
+    })
+    const sums = parts.slice(0, 2)
+    eachRow(f, N, rows, (row, result) => {
+      f.set(shift, v128.load(result))
+      for (const sum of sums) f.set(sum, zeros)
+      eachTurn(f, M, [row], 2, (vectors) => {
+        for (let k = 0; k < vectors; k++) f.set(values[k], powerOf(row, 16 * k))
+        f.do(...values.slice(0, vectors).map((value, k) => v128.store(row, value, 16 * k)))
+        for (let k = 0; k < vectors; k++) f.set(sums[k], f32x4.add(sums[k], values[k]))
+      }, (rest) => {
+        f.set(values[0], powerOf(row, 0))
+        f.do(v128.store(row, values[0]))
+        f.set(sums[0], f32x4.add(sums[0], v128.and(values[0], firstLanes(rest))))
+      })
+      f.do(v128.store(result, f32x4.div(1, acrossLanes(f, f32x4.add(sums[0], sums[1]), f32x4.add))))
+    })
+    eachRow(f, N, [...rows, [weights, i32.shl(M, 2)]], (row, result, to) => {
+      const share = f.let(v128.load(result))
+      mapVectors(f, M, to, [row], 4, (offset) => f32x4.mul(v128.load(row, offset), share))
+    })
+  }
 }
 
 /** Pointers of their own over the same numbers. */
@@ -198,7 +197,8 @@ export function attention(runtime: Runtime, out: NDArray, weights: NDArray, q: N
   if (B * h * N * e === 0) return
   withRows(runtime, [q, k, v], ([query, key, value]) => {
     const pack = roomFor(packedBytes(M, d) / 4)
-    const scores = roomFor(N * (4 * Math.ceil(M / 4) + 4))
+    // Rows of whole vectors, and one vector more for each.
+    const scores = roomFor(4 * N * (Math.ceil(M / 4) + 1))
     const bytes = pack + scores + (mask ? roomFor(N * M) : 0)
     runtime.withScratch(bytes * runtime.threads, (scratch) =>
       runtime.run('attention', [...[query, key, value, out].flatMap(layoutOf), weights.pointer, mask?.pointer ?? 0, h, N, M, d, e, scratch, bytes, pack, scores, scale], B * h, grainFor(N, M, d)))

@@ -145,7 +145,7 @@ function multiply(runtime: Runtime, product: Product): void {
     if (packsB) pack(runtime, form[1] === 'T' ? 'gemmPackTransposedB' : 'gemmPackB', K, N, b, ldb, packed)
     const operands = [a, lda, packsB ? packed : b, ldb, packsB ? 1 : 0, parts > 1 ? partial : c, 4 * N, bias]
     const blocks = rowBlocks * columnBlocks * parts
-    const grain = Math.ceil(CHUNK / Math.max((M * N * K) / blocks, 1))
+    const grain = Math.max(1, Math.round(CHUNK / Math.max((M * N * K) / blocks, 1)))
     runtime.run(form[0] === 'T' ? 'gemmBlocks_columns' : 'gemmBlocks_rows',
       [M, N, K, ...operands, rowBlocks, columnBlocks, parts, partBytes, packsA ? scratch : 0, aBytes], blocks, grain)
     if (parts > 1) runtime.run('gemmSumParts', [M * N, c, partial, partBytes, parts], Math.ceil((M * N) / 4), 1 << 12)

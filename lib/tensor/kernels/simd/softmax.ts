@@ -51,24 +51,21 @@ function gathering(f: FunctionBuilder) {
   }
 }
 
-/** Gives what makes a row of n numbers x into exp(scale · (x − max)), at `to`, and returns its sum, in every lane. */
-export function weighing(f: FunctionBuilder, e: VectorFunction, scale: Vector | null = null) {
+/** Gives what makes a row of n numbers x into exp(x − max), at `to`, and returns its sum, in every lane. */
+function weighing(f: FunctionBuilder, e: VectorFunction) {
   const gather = gathering(f)
   const [source, target] = [f.local('i32'), f.local('i32')]
   return (from: Pointer, to: Pointer, n: Expr<'i32'>) => {
     const max = gather(from, n, lowest, f32x4.pmax)
     f.set(source, from)
     f.set(target, to)
-    mapVectors(f, n, target, [source], 2, (offset) => {
-      const distance = f32x4.sub(v128.load(source, offset), max)
-      return e(scale ? f32x4.mul(distance, scale) : distance)
-    })
+    mapVectors(f, n, target, [source], 2, (offset) => e(f32x4.sub(v128.load(source, offset), max)))
     return gather(to, n, zero, f32x4.add)
   }
 }
 
 /** x /= total, for a row of n numbers. */
-export function divideRow(f: FunctionBuilder, row: Pointer, n: Expr<'i32'>, total: Vector): void {
+function divideRow(f: FunctionBuilder, row: Pointer, n: Expr<'i32'>, total: Vector): void {
   const share = f.let(f32x4.div(1, total))
   const at = f.let(row)
   mapVectors(f, n, at, [], 4, (offset) => f32x4.mul(v128.load(at, offset), share))

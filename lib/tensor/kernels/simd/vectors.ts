@@ -9,16 +9,17 @@ export const constant = (f: FunctionBuilder, value: number): Local<'v128'> => f.
 
 /**
  * Walks `n` consecutive numbers that the pointers run over. `body(offset, k)` handles the vector at `offset` bytes, the k-th of a
- * turn of `unroll`; `tail(rest)` the last 1, 2 or 3 numbers. The pointers end on the first number that was not part of a vector.
+ * turn of `unroll`; `tail(rest)` the last 1, 2 or 3 numbers, where there may be any. The pointers end on the first number that was not
+ * part of a vector.
  */
-export function eachVector(f: FunctionBuilder, n: Expr<'i32'>, pointers: readonly Pointer[], unroll: number, body: (offset: number, k: number) => void, tail: (rest: Local<'i32'>) => void): void {
+export function eachVector(f: FunctionBuilder, n: Expr<'i32'>, pointers: readonly Pointer[], unroll: number, body: (offset: number, k: number) => void, tail?: (rest: Local<'i32'>) => void): void {
   eachTurn(f, n, pointers, unroll, (vectors) => {
     for (let k = 0; k < vectors; k++) body(16 * k, k)
   }, tail)
 }
 
 /** The same, where `body` handles all vectors of a turn: `unroll` of them, or one. */
-export function eachTurn(f: FunctionBuilder, n: Expr<'i32'>, pointers: readonly Pointer[], unroll: number, body: (vectors: number) => void, tail: (rest: Local<'i32'>) => void): void {
+export function eachTurn(f: FunctionBuilder, n: Expr<'i32'>, pointers: readonly Pointer[], unroll: number, body: (vectors: number) => void, tail?: (rest: Local<'i32'>) => void): void {
   const left = f.let(n)
   const turns = (vectors: number) => {
     const more = () => i32.geS(left, 4 * vectors)
@@ -30,7 +31,7 @@ export function eachTurn(f: FunctionBuilder, n: Expr<'i32'>, pointers: readonly 
   }
   if (unroll > 1) turns(unroll)
   turns(1)
-  f.if(left, () => tail(left))
+  if (tail) f.if(left, () => tail(left))
 }
 
 /**
