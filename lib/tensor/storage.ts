@@ -20,12 +20,13 @@ const SMALL = 16384
 
 /** The numbers of one array and all its views: a change through one of them is seen by all. */
 export class Storage {
-  /** null when the numbers are gone, or when they lie on the heap and nobody has looked at them yet. */
+  /** null when the numbers are gone, or when nobody has looked at them yet that lie on the heap, or are still to be written. */
   #data: Float32Array | null
   #address: number
   readonly #length: number
   /** The piece of the heap that goes back when the numbers leave it; null for memory that is only lent. */
   #block: Block | null
+  #isUnwritten = false
   /** What made the numbers, for the message when they are gone. */
   readonly #maker: string
   /** Counts the changes made in place; a gradient that needs the old values compares it. */
@@ -46,8 +47,27 @@ export class Storage {
     this.#maker = maker
   }
 
+  /** An ordinary array of `length` zeros, made when somebody looks at it or writes into it. */
+  static unwritten(length: number): Storage {
+    const storage = new Storage(null, 0, null, '', length)
+    storage.#isUnwritten = true
+    return storage
+  }
+
+  /** Whether nobody has looked at the numbers of an ordinary array yet, nor written any. */
+  get isUnwritten(): boolean {
+    return this.#isUnwritten
+  }
+
+  /** Becomes an ordinary array of these numbers. */
+  adopt(numbers: Float32Array): void {
+    this.#data = numbers
+    this.#isUnwritten = false
+  }
+
   /** The numbers. Throws when their memory has been taken back. */
   get data(): Float32Array {
+    if (this.#isUnwritten) this.adopt(new Float32Array(this.#length))
     const block = this.#block
     if (block) {
       block.heap.finish()
@@ -60,12 +80,16 @@ export class Storage {
 
   /** Where the numbers lie on the heap, in bytes; 0 when they are an ordinary array. */
   get address(): number {
-    return this.#block || this.#data ? this.#address : this.data.byteOffset
+    return this.#isThere ? this.#address : this.data.byteOffset
   }
 
   /** What the numbers occupy, wherever they lie. */
   get bytes(): number {
-    return this.#block || this.#data ? 4 * this.#length : 0
+    return this.#isThere ? 4 * this.#length : 0
+  }
+
+  get #isThere(): boolean {
+    return this.#block !== null || this.#data !== null || this.#isUnwritten
   }
 
   /** Whether the numbers can be taken back: a graph's value or a gradient, not a parameter. */
@@ -139,9 +163,8 @@ export function setHeap(next: Heap | null): void {
 
 /** A new storage. Inside a region its numbers lie on the heap and are whatever was there before; elsewhere they are 0. */
 export function allocate(numel: number): Storage {
-  if (!region) return new Storage(new Float32Array(numel))
-  const block = claim(4 * numel, false)
-  if (!block) return new Storage(new Float32Array(numel))
+  const block = region && claim(4 * numel, false)
+  if (!region || !block) return Storage.unwritten(numel)
   const storage = new Storage(null, block.address, block, region.name, numel)
   storage.hidden = isHiding
   finalizers.register(storage, block, storage)

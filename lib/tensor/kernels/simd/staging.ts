@@ -7,7 +7,7 @@ import type { Kernels } from '../kernels.ts'
 /** How many of a kernel's first arrays it writes. */
 const OUTPUTS: Partial<Record<keyof Kernels, number>> = { layerNorm: 3, layerNormBackward: 3, attention: 2, attentionBackward: 3, maxPool: 2, bernoulli: 2 }
 
-/** Kernels that only move numbers: for dense ordinary arrays, moving them to the heap and back would be all the work. */
+/** Kernels that only move numbers: for ordinary arrays of long rows, moving them to the heap and back would be all the work. */
 const MOVES: ReadonlySet<keyof Kernels> = new Set(['fill', 'copy', 'take', 'gather'])
 
 type AnyKernel = (...args: readonly unknown[]) => void
@@ -23,7 +23,7 @@ export function staged(kernels: Kernels, elsewhere: Kernels, heap: Heap): Kernel
         if (args.some(isLent)) heap.finish()
         return
       }
-      if (MOVES.has(name) && args.every((arg) => !(arg instanceof NDArray) || (arg.pointer === 0 && arg.isContiguous))) return (elsewhere[name] as AnyKernel)(...args)
+      if (MOVES.has(name) && args.every((arg) => !(arg instanceof NDArray) || (arg.pointer === 0 && hasLongRows(arg)))) return (elsewhere[name] as AnyKernel)(...args)
       const stage = new Stage(heap)
       try {
         let arrays = 0
@@ -37,6 +37,8 @@ export function staged(kernels: Kernels, elsewhere: Kernels, heap: Heap): Kernel
   return Object.fromEntries((Object.keys(kernels) as (keyof Kernels)[]).map((name) => [name, wrap(name)])) as unknown as Kernels
 }
 
+const hasLongRows = (x: NDArray) => x.isContiguous || (x.strides[x.ndim - 1] === 1 && x.shape[x.ndim - 1] >= 32)
+
 /** Whether an argument needs no staging. Lists hold the steps of an optimizer, whose parameters may lie anywhere. */
 function isReady(arg: unknown): boolean {
   if (arg instanceof NDArray) return arg.pointer !== 0
@@ -49,11 +51,19 @@ function isLent(arg: unknown): boolean {
   return Array.isArray(arg) && arg.some((step: object) => Object.values(step).some((value) => value instanceof NDArray && value.storage.loans > 0))
 }
 
-/** The blocks lent to one call. */
+/** A part of a storage that lies on the heap for one call. */
+interface Guest {
+  readonly from: Storage
+  readonly first: number
+  readonly storage: Storage
+  readonly bytes: number
+  readonly written: boolean
+}
+
+/** What is brought to the heap for one call. */
 class Stage {
   readonly #heap: Heap
-  readonly #blocks: { address: number; bytes: number }[] = []
-  readonly #back: { from: NDArray; to: NDArray }[] = []
+  readonly #guests: Guest[] = []
 
   constructor(heap: Heap) {
     this.#heap = heap
@@ -62,33 +72,49 @@ class Stage {
   /** The array on the heap: itself, or a copy of the part of its storage that it sees. A written one is copied back. */
   bring(array: NDArray, written: boolean): NDArray {
     if (array.pointer !== 0) return array
-    const reach = array.numel === 0 ? [0, 0] : array.shape.reduce(([low, high], size, d) => {
+    const [first, end] = array.numel === 0 ? [0, 0] : array.shape.reduce(([low, high], size, d) => {
       const step = (size - 1) * array.strides[d]
       return [low + Math.min(step, 0), high + Math.max(step, 0)]
     }, [array.offset, array.offset + 1])
-    const bytes = 4 * (reach[1] - reach[0])
-    const address = this.#heap.allocate(bytes, { beyondLimit: true })
-    if (address === 0) throw new RangeError(`no memory for ${bytes} bytes that a kernel works on: WebAssembly memory ends at 4 GiB`)
-    this.#blocks.push({ address, bytes })
-    const data = this.#heap.view(address, reach[1] - reach[0])
-    this.#heap.finish()
-    data.set(array.storage.data.subarray(reach[0], reach[1]))
-    const there = new NDArray(new Storage(data, address), array.shape, array.strides, array.offset - reach[0], array.dtype)
-    if (written) this.#back.push({ from: there, to: array })
-    return there
+    // What a kernel writes as a whole need not be made before.
+    if (written && 4 * array.numel < array.storage.bytes) void array.storage.data
+    const known = this.#guests.find((guest) => guest.from === array.storage && guest.first === first && guest.bytes === 4 * (end - first))
+    const { storage } = known && !written && !known.written ? known : this.#invite(array.storage, first, end, written)
+    return new NDArray(storage, array.shape, array.strides, array.offset - first, array.dtype)
   }
 
-  /** An optimizer's step with its arrays on the heap. All of them may be written. */
+  #invite(from: Storage, first: number, end: number, written: boolean): Guest {
+    const bytes = 4 * (end - first)
+    const address = this.#heap.allocate(bytes, { beyondLimit: true })
+    if (address === 0) throw new RangeError(`no memory for ${bytes} bytes that a kernel works on: WebAssembly memory ends at 4 GiB`)
+    const data = this.#heap.view(address, end - first)
+    this.#heap.finish()
+    if (!written || !from.isUnwritten) data.set(from.data.subarray(first, end))
+    const guest = { from, first, storage: new Storage(data, address), bytes, written }
+    this.#guests.push(guest)
+    return guest
+  }
+
+  /** An optimizer's step with its arrays on the heap. All of them may be read and written. */
   bringAll(step: object): object {
-    return Object.fromEntries(Object.entries(step).map(([name, value]) => [name, value instanceof NDArray ? this.bring(value, true) : value]))
+    return Object.fromEntries(Object.entries(step).map(([name, value]) => [name, value instanceof NDArray ? this.#bringAlong(value) : value]))
+  }
+
+  #bringAlong(array: NDArray): NDArray {
+    void array.storage.data
+    return this.bring(array, true)
   }
 
   carryBack(): void {
     this.#heap.finish()
-    for (const { from, to } of this.#back) to.storage.data.set(from.storage.data, to.offset - from.offset)
+    for (const { from, first, storage, written } of this.#guests) {
+      if (!written) continue
+      if (from.isUnwritten) from.adopt(storage.data.slice())
+      else from.data.set(storage.data, first)
+    }
   }
 
   leave(): void {
-    for (const { address, bytes } of this.#blocks) this.#heap.free(address, bytes)
+    for (const { storage, bytes } of this.#guests) this.#heap.free(storage.address, bytes)
   }
 }
