@@ -556,7 +556,7 @@ export class Tensor {
     return this.array.values().some((value) => value !== 0)
   }
   all(): boolean {
-    return this.array.values().every((value) => value !== 0)
+    return !this.array.values().includes(0)
   }
 
   #reduction(operation: string, dim: Dims | ReduceOptions | undefined, keepdim: boolean | ReduceOptions | undefined) {

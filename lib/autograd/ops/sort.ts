@@ -12,12 +12,22 @@ export function sortedIndices(x: Tensor, dim: number, descending: boolean): Tens
   const rows = x.array.transpose(dim, -1)
   const [values, size] = [rows.values(), x.shape[dim]]
   const order = new Float32Array(values.length)
-  const rank = (value: number) => (Number.isNaN(value) ? Infinity : value)
-  const isAfter = (a: number, b: number) => rank(a) - rank(b) || Number(Number.isNaN(a)) - Number(Number.isNaN(b)) || 0
+  // Each number as 64 bits that sort as it does: its rank above, where it stands below.
+  const keys = new BigUint64Array(size)
+  const words = new Uint32Array(keys.buffer)
+  const number = new Float32Array(1)
+  const bits = new Uint32Array(number.buffer)
   for (let start = 0; start < values.length; start += size) {
-    const indices = Array.from({ length: size }, (_, i) => i)
-    indices.sort((i, j) => (descending ? isAfter(values[start + j], values[start + i]) : isAfter(values[start + i], values[start + j])))
-    order.set(indices, start)
+    for (let i = 0; i < size; i++) {
+      const value = values[start + i]
+      // Adding 0 makes one zero of both, and there is but one NaN.
+      number[0] = value === value ? value + 0 : NaN
+      const rank = bits[0] >>> 31 ? ~bits[0] : bits[0] ^ 0x80000000
+      words[2 * i] = i
+      words[2 * i + 1] = descending ? ~rank : rank
+    }
+    keys.sort()
+    for (let i = 0; i < size; i++) order[start + i] = words[2 * i]
   }
   return constant(NDArray.from(order, rows.shape, 'int64').transpose(dim, -1).contiguous())
 }

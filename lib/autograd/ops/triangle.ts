@@ -11,7 +11,11 @@ export function triangle(part: 'tril' | 'triu', shape: Shape, diagonal: number):
   if (!Number.isInteger(diagonal)) throw new ValueError(part, `${diagonal} is no diagonal`, 'give a whole number: 0 is the main diagonal, 1 the one above it')
   const [rows, columns] = shape.slice(-2)
   const mask = NDArray.zeros([rows, columns], 'bool')
-  for (let i = 0; i < rows; i++)
-    for (let j = 0; j < columns; j++) mask.storage.data[i * columns + j] = (part === 'tril' ? j - i <= diagonal : j - i >= diagonal) ? 1 : 0
+  const { data } = mask.storage
+  for (let i = 0; i < rows; i++) {
+    const border = Math.min(Math.max(i + diagonal + (part === 'tril' ? 1 : 0), 0), columns)
+    if (part === 'tril') data.fill(1, i * columns, i * columns + border)
+    else data.fill(1, i * columns + border, (i + 1) * columns)
+  }
   return constant(mask)
 }

@@ -31,7 +31,7 @@ export function reduce(op: ReduceOp, out: NDArray, x: NDArray, dims: number): vo
 }
 
 export function argReduce(op: 'max' | 'min', out: NDArray, x: NDArray): void {
-  const { data } = x.storage
+  const [o, data] = [out.storage.data, x.storage.data]
   const step = x.strides[x.ndim - 1]
   const length = x.shape[x.ndim - 1]
   eachRow([out, x.select(-1, 0)], ([at, from], rows, [so, sx]) => {
@@ -46,19 +46,20 @@ export function argReduce(op: 'max' | 'min', out: NDArray, x: NDArray): void {
           value = candidate
         }
       }
-      out.storage.data[at + r * so] = best
+      o[at + r * so] = best
     }
   })
 }
 
 export function cumsum(out: NDArray, x: NDArray): void {
   if (out.numel === 0) return
+  const [o, p] = [out.storage.data, x.storage.data]
   const length = x.shape[x.ndim - 1]
   const step = x.strides[x.ndim - 1]
   eachRow([out.select(-1, 0), x.select(-1, 0)], ([at, from], rows, [so, sx]) => {
     for (let r = 0; r < rows; r++) {
       let total = 0
-      for (let i = 0; i < length; i++) out.storage.data[at + r * so + i] = total += x.storage.data[from + r * sx + i * step]
+      for (let i = 0; i < length; i++) o[at + r * so + i] = total += p[from + r * sx + i * step]
     }
   })
 }

@@ -197,9 +197,10 @@ export function unary(runtime: Runtime, op: UnaryOp, out: NDArray, x: NDArray): 
 
 export function binary(runtime: Runtime, op: BinaryOp, out: NDArray, a: NDArray, b: NDArray): void {
   if (op !== 'pow') return apply(runtime, op, out, [a, b])
-  const square = b.numel > 0 && b.strides.every((stride, d) => stride === 0 || b.shape[d] === 1) && b.storage.data[b.offset] === 2
-  if (square) apply(runtime, 'mul', out, [a, a])
-  else reference.binary(op, out, a, b)
+  const exponent = b.numel > 0 && b.strides.every((stride, d) => stride === 0 || b.shape[d] === 1) ? b.storage.data[b.offset] : null
+  if (exponent !== 2 && exponent !== 3) return reference.binary(op, out, a, b)
+  apply(runtime, 'mul', out, [a, a])
+  if (exponent === 3) apply(runtime, 'mul', out, [out, a])
 }
 
 export function where(runtime: Runtime, out: NDArray, condition: NDArray, a: NDArray, b: NDArray): void {
