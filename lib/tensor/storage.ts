@@ -143,7 +143,10 @@ export class Region {
   }
 }
 
-let heap: Heap | null = null
+/** undefined until an engine has been started. */
+let heap: Heap | null | undefined
+/** What is to be pinned as soon as there is a heap: parameters that were made before anything was computed. */
+let early: Storage[] = []
 let region: Region | null = null
 let isHiding = false
 let retired: Storage[] = []
@@ -159,6 +162,9 @@ const finalizers = new FinalizationRegistry<Block>(free)
 /** The heap that new values go to; null for ordinary arrays only. */
 export function setHeap(next: Heap | null): void {
   heap = next
+  const due = early
+  early = []
+  for (const storage of due) pin(storage)
 }
 
 /** A new storage. Inside a region its numbers lie on the heap and are whatever was there before; elsewhere they are 0. */
@@ -174,6 +180,7 @@ export function allocate(numel: number): Storage {
 
 /** Moves numbers that will be used again and again to the heap, for as long as they are used. */
 export function pin(storage: Storage): void {
+  if (heap === undefined) early.push(storage)
   if (storage.address !== 0 || storage.bytes === 0) return
   const block = claim(storage.bytes, true)
   if (block) storage.settle(block)
