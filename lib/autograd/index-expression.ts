@@ -61,17 +61,13 @@ function nestedIndex(list: NestedIndex): Tensor {
   return constant(NDArray.from(Float32Array.from(leaves, Number), shape, leaves.some((leaf) => typeof leaf === 'boolean') ? 'bool' : 'int64'))
 }
 
-/** Positions of a mask's true elements, one index tensor for each of its dimensions. */
-export function nonzero(mask: Tensor): Tensor[] {
+/** Where the true elements of a mask stand in row-major order. */
+export function trueIndices(mask: Tensor): Tensor {
   const values = mask.array.values()
-  const flat: number[] = []
-  values.forEach((value, i) => value !== 0 && flat.push(i))
-  let below = mask.numel()
-  return mask.shape.map((size) => {
-    below /= Math.max(size, 1)
-    const unit = Math.max(below, 1)
-    return constant(NDArray.from(Float32Array.from(flat, (i) => Math.floor(i / unit) % size), [flat.length], 'int64'))
-  })
+  const found = new Float32Array(values.length)
+  let count = 0
+  for (let i = 0; i < values.length; i++) if (values[i] !== 0) found[count++] = i
+  return positions(found.subarray(0, count))
 }
 
 /** Evaluates an index expression: slices and numbers first, as views; then arrays and masks, which copy. */
@@ -103,7 +99,9 @@ export function at(x: Tensor, expression: readonly Index[], isTensor: IsTensor):
       else if (view !== x && !saysItsStop(index, range.size)) named('SliceBackward0', view)
       dim++
     } else if (isTensor(index)) {
-      for (const part of index.array.dtype === 'bool' ? maskIndices(index, view, dim) : [index]) arrays.push({ dim: dim++, index: part })
+      const isMask = index.array.dtype === 'bool'
+      if (isMask) view = mergeMasked(view, index, dim)
+      arrays.push({ dim: dim++, index: isMask ? trueIndices(index) : index })
     }
   }
   if (arrays.length > 0) return indexArrays(view, arrays)
@@ -114,11 +112,12 @@ export function at(x: Tensor, expression: readonly Index[], isTensor: IsTensor):
 /** The range of each dimension that takes all of it. */
 const whole = (shape: Shape): Range[] => shape.map((size) => ({ start: 0, size, step: 1 }))
 
-function maskIndices(mask: Tensor, x: Tensor, dim: number): Tensor[] {
+/** x with the dimensions that a mask covers, from `dim` on, as one. */
+function mergeMasked(x: Tensor, mask: Tensor, dim: number): Tensor {
   const covered = x.shape.slice(dim, dim + mask.ndim)
   if (mask.shape.some((size, d) => size !== covered[d]))
     throw new IndexError('at', `a mask of shape ${showShape(mask.shape)} does not fit the dimensions ${showShape(covered)} of ${showShape(x.shape)} that it chooses from`, 'a mask must have the sizes of the dimensions that it covers')
-  return nonzero(mask)
+  return mask.ndim === 1 ? x : x.flatten(dim, dim + mask.ndim - 1)
 }
 
 /** Index arrays on several dimensions, broadcast together. The result has their shape where the first of them stood, or in front when they are apart. */

@@ -11,7 +11,7 @@ import * as engine from './engine.ts'
 import { enableGrad, isGradEnabled } from './grad-mode.ts'
 import type { Hook, Node } from './graph.ts'
 import { changeInPlace, overwritten } from './in-place.ts'
-import { at, nonzero, type Index } from './index-expression.ts'
+import { at, trueIndices, type Index } from './index-expression.ts'
 import { checkTensors, constant, named, own, scalar, setTensorFactory } from './op.ts'
 import { clamp, gelu, relu, sigmoid, tanh, type GeluOptions } from './ops/activations.ts'
 import { add, compare, div, isNaN, maximum, minimum, mul, pow, powTensor, sub } from './ops/arithmetic.ts'
@@ -768,7 +768,7 @@ export class Tensor {
   maskedSelect(mask: Tensor): Tensor {
     checkTensors('maskedSelect', [mask])
     const shape = broadcastShapes('maskedSelect', this.shape, mask.shape)
-    return own('MaskedSelectBackward0', this.expand(shape).reshape([-1]).at(...nonzero(mask.expand(shape).reshape([-1]))))
+    return own('MaskedSelectBackward0', this.expand(shape).reshape([-1]).at(trueIndices(mask.expand(shape))))
   }
 
   // ---- in place

@@ -3,8 +3,9 @@ import type { NDArray } from '../../ndarray.ts'
 
 export function take(out: NDArray, x: NDArray, index: NDArray): void {
   const row = out.numel / index.numel
-  const p = x.values()
-  index.values().forEach((from, i) => out.storage.data.set(p.subarray(from * row, (from + 1) * row), i * row))
+  const [o, p] = [out.storage.data, x.values()]
+  if (row === 1) index.values().forEach((from, i) => (o[i] = p[from]))
+  else index.values().forEach((from, i) => o.set(p.subarray(from * row, (from + 1) * row), i * row))
 }
 
 export function putAdd(out: NDArray, x: NDArray, index: NDArray): void {
