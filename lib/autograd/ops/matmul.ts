@@ -21,9 +21,10 @@ export const matmul = defineOp('matmul', {
   },
 })
 
-/** Rows x (R, in) through weight (out, in) and bias (out,): x · Wᵀ + b, in one pass. */
+/** Rows x (R, in) through weight (out, in) and, where there is one, bias (out,): x · Wᵀ + b, in one pass. */
 export const addmm = defineOp('addmm', {
-  forward(ctx, [x, weight, bias]: [x: NDArray, weight: NDArray, bias: NDArray]) {
+  optional: true,
+  forward(ctx, [x, weight, bias]: [x: NDArray, weight: NDArray, bias: NDArray | null]) {
     ctx.save(x, weight)
     return product(x, weight.transpose(0, 1), bias)
   },

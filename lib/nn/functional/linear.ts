@@ -17,7 +17,8 @@ export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): T
   if (bias && !sameShape(bias.shape, [outFeatures]))
     throw new ShapeError('linear', `a bias of shape ${showShape(bias.shape)} does not fit a weight of shape ${showShape(weight.shape)}`, `give a bias of shape (${outFeatures},)`)
   const rows = x.ndim === 2 ? x : x.reshape([numelOf(x.shape.slice(0, -1)), inFeatures])
-  const y = bias ? addmm([rows, weight, bias]) : named('MmBackward0', rows.matmul(weight.transpose(0, 1)))
+  const y = addmm([rows, weight, bias])
+  if (!bias) named('MmBackward0', y)
   return x.ndim === 2 ? y : named(bias ? 'ViewBackward0' : 'UnsafeViewBackward0', y.reshape([...x.shape.slice(0, -1), outFeatures]))
 }
 
