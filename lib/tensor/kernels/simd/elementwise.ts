@@ -199,8 +199,12 @@ export function binary(runtime: Runtime, op: BinaryOp, out: NDArray, a: NDArray,
   if (op !== 'pow') return apply(runtime, op, out, [a, b])
   const exponent = b.numel > 0 && b.strides.every((stride, d) => stride === 0 || b.shape[d] === 1) ? b.storage.data[b.offset] : null
   if (exponent !== 2 && exponent !== 3) return reference.binary(op, out, a, b)
-  apply(runtime, 'mul', out, [a, a])
-  if (exponent === 3) apply(runtime, 'mul', out, [out, a])
+  if (exponent === 2) return apply(runtime, 'mul', out, [a, a])
+  runtime.withScratch(4 * out.numel, (address) => {
+    const square = denseAt(address, out.shape)
+    apply(runtime, 'mul', square, [a, a])
+    apply(runtime, 'mul', out, [square, a])
+  })
 }
 
 export function where(runtime: Runtime, out: NDArray, condition: NDArray, a: NDArray, b: NDArray): void {
