@@ -1,6 +1,7 @@
 /** The folder of a run: what lies in it, and that nothing in it is lost by mistake. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { makeFolder, unwritable } from './folders.ts'
 import { RunError } from './mistakes.ts'
 import { lockRun } from './run-lock.ts'
 import { complete, settingsFromConfig, settingsToConfig, type Settings } from './settings.ts'
@@ -70,18 +71,3 @@ export class RunFolder {
     renameSync(temporary, this.file(name))
   }
 }
-
-/** Makes a folder and those that it lies in. (Node's own recursive mkdir never returns in places such as /proc.) Throws a RunError where it cannot be. */
-export function makeFolder(path: string): void {
-  if (isFolder(path)) return
-  if (dirname(path) !== path) makeFolder(dirname(path))
-  try {
-    mkdirSync(path)
-  } catch (error) {
-    if (!isFolder(path)) throw unwritable(path, error) // else another process was quicker
-  }
-}
-
-const isFolder = (path: string) => existsSync(path) && statSync(path).isDirectory()
-
-const unwritable = (path: string, error: unknown) => new RunError(`nothing can be kept in ${path} (${error instanceof Error ? error.message : error}): choose another --out, where you may write`)
