@@ -8,6 +8,7 @@ import { exitCode, Interruption } from './interruption.ts'
 import { Metrics } from './metrics.ts'
 import { RunError } from './mistakes.ts'
 import { saveModel, type ModelCard } from './model-file.ts'
+import { asWord } from './options.ts'
 import { duration, startProgress } from './progress.ts'
 import { writeReport } from './report.ts'
 import { RunFolder } from './run-folder.ts'
@@ -182,9 +183,10 @@ class Run {
   /** Keeps what was done when a signal came, and says how to go on. */
   #stop(): number {
     this.#save()
-    const { position, steps, settings } = this.#training
+    const { position, steps } = this.#training
     const signal = this.#interruption.signal ?? 'SIGINT'
-    if (this.#kept) console.log(`stopped after step ${position.step} of ${steps}. To go on: npm run train -- --out ${settings.out} --resume`)
+    const folder = this.#kept?.folder
+    if (folder) console.log(`stopped after step ${position.step} of ${steps}. To go on: npm run train -- --out ${asWord(folder.path)} --resume`)
     else console.log(`stopped after step ${position.step} of ${steps}; nothing was kept, for want of --out`)
     return exitCode(signal)
   }

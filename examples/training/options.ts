@@ -55,6 +55,9 @@ function refuse(problem: string): never {
 
 const listed = (choices: readonly string[]) => choices.join(', ').replace(/, ([^,]*)$/, ' or $1')
 
+/** A text as a shell takes it for one word. */
+export const asWord = (text: string) => (/^[\w./:@%+=,-]+$/.test(text) ? text : `"${text.replace(/["\\$`]/g, '\\$&')}"`)
+
 /** 'labelSmoothing' -> 'label-smoothing' */
 export const flagOf = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 
