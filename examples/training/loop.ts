@@ -110,8 +110,8 @@ class Run {
   /** The steps of the present epoch that are left. Returns pictures per second, or undefined when it was interrupted. */
   async #trainEpoch(): Promise<number | undefined> {
     const training = this.#training
-    const { position: { epoch, seen: before }, settings, stepsPerEpoch } = training
-    const progress = startProgress(`epoch ${epoch + 1}/${settings.epochs}`, stepsPerEpoch)
+    const { position: { epoch, batch, seen: before }, settings, stepsPerEpoch } = training
+    const progress = startProgress(`epoch ${epoch + 1}/${settings.epochs}`, stepsPerEpoch, batch)
     const began = performance.now()
     let speed = 0
     try {
@@ -123,7 +123,7 @@ class Run {
         this.#stepSeconds = (now - stepBegan) / 1000
         if (done < stepsPerEpoch) this.#kept?.metrics.append(record, this.#stepSeconds)
         speed = ((seen - before) / (now - began)) * 1000
-        progress.show(done, `loss ${record.loss.toFixed(4)}  accuracy ${(100 * record.accuracy).toFixed(1)} %  ${speed.toFixed(0)} images/s  ${duration(this.#left())} left`)
+        progress.show(done, `${duration(this.#left())} left  loss ${record.loss.toFixed(4)}  accuracy ${(100 * record.accuracy).toFixed(1)} %  ${speed.toFixed(0)} images/s`)
         if (await this.#interruption.came()) return undefined
         if (now - this.#saved >= settings.saveEvery * 60_000) this.#save()
       }

@@ -93,7 +93,7 @@ export function readConfig<O extends Options>(options: O, json: string, file: st
   try {
     config = JSON.parse(json)
   } catch (error) {
-    throw new UsageError(`${file} is no JSON: ${error instanceof Error ? error.message : error}`)
+    throw new UsageError(`${file} is no JSON: ${String(error instanceof Error ? error.message : error).replace(/\s+/g, ' ')}`)
   }
   if (typeof config !== 'object' || config === null || Array.isArray(config)) throw new UsageError(`${file} holds no object: write { "epochs": 3, ... }`)
   return readAll(options, config, (key) => `${file}: ${key}`)

@@ -51,10 +51,13 @@ export class RunFolder {
     }
   }
 
-  /** The settings of the run that was begun here, undefined where there is none. */
+  /** The settings of the run that was begun here, undefined where there is none. Throws a RunError where they cannot be read. */
   settings(): Settings | undefined {
-    if (!this.has('settings.json')) return undefined
     const file = this.file('settings.json')
+    if (!existsSync(file)) {
+      if (this.has('checkpoint.safetensors')) throw new RunError(`${file} is missing: put it back, or begin anew with --overwrite`)
+      return undefined
+    }
     let config: unknown
     try {
       config = JSON.parse(readFileSync(file, 'utf8'))
