@@ -73,6 +73,8 @@ def write_safetensors(path, tensors, metadata):
 def load_model(path):
     """The model of a file, the file's metadata, and how its pictures are normalized."""
     weights, metadata = read_safetensors(path)
+    if 'pytorch' not in metadata:
+        sys.exit(f'{path} does not say how its model is built in PyTorch: give a file that `npm run export` or this program has written')
     about = json.loads(metadata['pytorch'])
     model = getattr(importlib.import_module(about['module']), about['class'])(**about['options'])
     model.load_state_dict(weights)
