@@ -118,7 +118,7 @@ async function obtain(out: string, sources: Source[], work: string): Promise<{ s
       show.end()
     }
   }
-  throw new RunError(`CIFAR-10 cannot be fetched (${failures.join('; ')})`)
+  throw new RunError(`CIFAR-10 cannot be fetched (${failures.join('; ')}).\nRun this again when the network is there, or when you have put ${sources[0].archive} into ${out}.`)
 }
 
 async function downloadArchive(to: string, show: Progress): Promise<void> {

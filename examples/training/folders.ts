@@ -19,6 +19,8 @@ const isFolder = (path: string) => existsSync(path) && statSync(path).isDirector
 
 export const unwritable = (path: string, error: unknown) => new RunError(`nothing can be kept in ${path} (${error instanceof Error ? error.message : error}): choose another --out, where you may write`)
 
+export const unwritten = (file: string, error: unknown) => new RunError(`${file} cannot be written (${error instanceof Error ? error.message : error}): make room, or choose another --out`)
+
 /** Makes a folder in `parent` for what is not finished, so near that renaming is enough in the end. Its name tells which process fills it. */
 export function makeWorkFolder(parent: string, prefix: string): string {
   makeFolder(parent)

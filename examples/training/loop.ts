@@ -107,7 +107,7 @@ class Run {
     return 0
   }
 
-  /** The steps of the present epoch that are left. Returns pictures per second, or undefined when it was interrupted. */
+  /** The steps of the present epoch that are left. Returns pictures per second, 0 where no step was left, or undefined when it was interrupted. */
   async #trainEpoch(): Promise<number | undefined> {
     const training = this.#training
     const { position: { epoch, batch, seen: before }, settings, stepsPerEpoch } = training
@@ -161,7 +161,7 @@ class Run {
     const { accuracy } = evaluation
     if (last) this.#kept?.metrics.append({ ...last, testLoss: evaluation.loss, testAccuracy: accuracy }, this.#stepSeconds)
     training.endEpoch(accuracy)
-    console.log(`epoch ${epoch + 1}/${training.settings.epochs}: loss ${(loss / batch).toFixed(4)}, test accuracy ${(100 * accuracy).toFixed(1)} %, ${speed.toFixed(0)} images/s`)
+    console.log(`epoch ${epoch + 1}/${training.settings.epochs}: loss ${(loss / batch).toFixed(4)}, test accuracy ${(100 * accuracy).toFixed(1)} %${speed > 0 ? `, ${speed.toFixed(0)} images/s` : ''}`)
     if (!this.#kept) return
     const { folder } = this.#kept
     if (accuracy > best) saveModel(folder.file('best.safetensors'), training.result, this.#card)

@@ -1,6 +1,7 @@
 /** What is written down of each step: metrics.csv and metrics.jsonl. */
 import { closeSync, existsSync, fstatSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { unwritten } from './folders.ts'
 import { RunError } from './mistakes.ts'
 import type { Point } from './plots/curves.ts'
 
@@ -45,7 +46,11 @@ class Log {
   }
   append(text: string): void {
     const bytes = Buffer.from(text)
-    for (let at = 0; at < bytes.length; ) at += writeSync(this.#descriptor, bytes, at, bytes.length - at, this.#length + at)
+    try {
+      for (let at = 0; at < bytes.length; ) at += writeSync(this.#descriptor, bytes, at, bytes.length - at, this.#length + at)
+    } catch (error) {
+      throw unwritten(this.#path, error)
+    }
     this.#length += bytes.length
   }
   close(): void {

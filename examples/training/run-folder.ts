@@ -1,7 +1,7 @@
 /** The folder of a run: what lies in it, and that nothing in it is lost by mistake. */
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { makeFolder, unwritable } from './folders.ts'
+import { makeFolder, unwritable, unwritten } from './folders.ts'
 import { RunError } from './mistakes.ts'
 import { lockRun } from './run-lock.ts'
 import { complete, settingsFromConfig, settingsToConfig, type Settings } from './settings.ts'
@@ -67,10 +67,15 @@ export class RunFolder {
     return complete(settingsFromConfig(Object(config), file))
   }
 
-  /** Replaces a file as a whole, so that it is never seen half written. */
+  /** Replaces a file as a whole, so that it is never seen half written. Throws a RunError where it cannot be. */
   write(name: RunFile, content: string | Uint8Array): void {
     const temporary = `${this.file(name)}.tmp`
-    writeFileSync(temporary, content)
-    renameSync(temporary, this.file(name))
+    try {
+      writeFileSync(temporary, content)
+      renameSync(temporary, this.file(name))
+    } catch (error) {
+      rmSync(temporary, { force: true })
+      throw unwritten(this.file(name), error)
+    }
   }
 }
