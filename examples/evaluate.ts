@@ -14,7 +14,7 @@ const options = {
   data: text('NAME|FOLDER', { group, help: 'the pictures to test with', otherwise: 'those of the kind that the model has learnt from' }),
   folder: text('PATH', { group, help: 'where the files of a data set lie', otherwise: 'data/NAME' }),
   testSize: number('N', { group, least: 1, help: 'how many of the pictures', otherwise: 'all' }),
-  badPictures: choice(['error', 'skip'], { group, help: 'what a picture in a folder that cannot be decoded is', otherwise: 'error' }),
+  badPictures: choice(['error', 'skip'], { group, help: 'whether a picture of a folder that cannot be decoded ends the program, or is left out', otherwise: 'error' }),
   batch: number('N', { group, least: 1, help: 'pictures in a batch', otherwise: '100' }),
 }
 

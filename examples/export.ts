@@ -5,7 +5,7 @@ import { openTestPictures } from './training/datasets.ts'
 import { exportModel } from './training/export.ts'
 import { runProgram, UsageError } from './training/mistakes.ts'
 import { loadModel } from './training/model-file.ts'
-import { describe, number, readFlags, text, toggle } from './training/options.ts'
+import { asWord, describe, number, readFlags, text, toggle } from './training/options.ts'
 import { refuseStray } from './training/settings.ts'
 
 const group = 'options'
@@ -35,7 +35,7 @@ await runProgram('npm run export --', () => {
   const { test } = openTestPictures({ data: card.data, folder, testSize: sampleSize, imageSize: card.shape[1], badPictures: 'error' })
   const [[pictures, labels]] = new data.DataLoader(test, { batchSize: test.length })
   const { files, loss } = exportModel(out, model, { architecture, normalization, sample: { pictures, labels }, metadata: { vitgrad: JSON.stringify(card) }, overwrite })
-  const program = join(out, files[0])
+  const program = asWord(join(out, files[0]))
   console.log(`wrote ${files.join(', ')} to ${out}`)
   console.log(`The loss of ${test.length} test pictures is ${loss.toFixed(6)}. To go on in PyTorch: python3 ${program} --processes 2; torchrun starts ${files[0]} on several machines.`)
 })

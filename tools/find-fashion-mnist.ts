@@ -11,7 +11,7 @@ import { dirname, join } from 'node:path'
 import { data } from 'vitgrad'
 import { RunError, runProgram } from '../examples/training/mistakes.ts'
 import { describe, readFlags, text } from '../examples/training/options.ts'
-import { makeFolder } from '../examples/training/run-folder.ts'
+import { makeFolder } from '../examples/training/folders.ts'
 
 const DEBIAN = '/usr/share/datasets/fashion-mnist'
 

@@ -1,5 +1,5 @@
 /** The kinds of models that can be trained, each in one place: its class, what of the settings it is built with, and its counterpart in PyTorch. */
-import { ValueError, vit, type nn } from 'vitgrad'
+import { ShapeError, ValueError, vit, type nn } from 'vitgrad'
 import { UsageError } from './mistakes.ts'
 import type { Settings } from './settings.ts'
 
@@ -76,7 +76,7 @@ export function buildModel<K extends Name>({ name, options }: Architecture<K>): 
   try {
     return new kinds[name].Model(options)
   } catch (error) {
-    throw error instanceof ValueError ? new UsageError(error.message) : error
+    throw error instanceof ValueError || error instanceof ShapeError ? new UsageError(error.message) : error
   }
 }
 

@@ -1,5 +1,5 @@
 /** The checkpoint of a run: written as a whole or not at all, and read back only where it belongs. */
-import { io } from 'vitgrad'
+import { DataError, io } from 'vitgrad'
 import type { Metrics, MetricsPosition } from './metrics.ts'
 import { RunError } from './mistakes.ts'
 import type { Pictures } from './datasets.ts'
@@ -26,13 +26,21 @@ export function saveCheckpoint(folder: RunFolder, training: Training, pictures: 
 export function loadCheckpoint(folder: RunFolder, training: Training, pictures: Pictures): MetricsPosition {
   const file = folder.file('checkpoint.safetensors')
   const refuse = (what: string) => new RunError(`${file} belongs to another run: ${what}. Put back the right one, or begin anew with --overwrite.`)
-  const kept = io.loadCheckpoint<Partial<Checkpoint>>(file)
+  const kept = readCheckpoint(file)
   if (!kept.settings || !kept.pictures || !kept.training || !kept.metrics) throw refuse('it is no checkpoint of `npm run train`')
   const other = differences(settingsFromConfig(kept.settings, file), training.settings)
   if (other.length > 0) throw refuse(`it has ${other.join(', ')}`)
   checkPictures(kept.pictures, pictures)
   training.load(kept.training)
   return kept.metrics
+}
+
+function readCheckpoint(file: string): Partial<Checkpoint> {
+  try {
+    return io.loadCheckpoint(file)
+  } catch (error) {
+    throw error instanceof DataError ? new RunError(`${error.message.split('.\n')[0]}.\nPut back a whole one, or begin anew with --overwrite.`) : error
+  }
 }
 
 function checkPictures(kept: Checkpoint['pictures'], pictures: Pictures): void {

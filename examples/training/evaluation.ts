@@ -33,7 +33,7 @@ interface EvaluateOptions {
   readonly stopping?: (done: number) => boolean | Promise<boolean>
 }
 
-const KEPT_MISTAKES = 24
+const KEPT_MISTAKES = 18
 
 /** Runs the model over all of `dataset`, in evaluation mode. Undefined when it was stopped. */
 export async function evaluate(model: nn.Module, dataset: data.Dataset, { batchSize, classes, generator, stopping }: EvaluateOptions): Promise<Evaluation | undefined> {

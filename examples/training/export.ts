@@ -1,13 +1,13 @@
 /** A model for those who go on in PyTorch: a folder with its weights, the same model as a PyTorch program, and a program that trains it on many machines. */
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { copyFileSync, existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { io, nn, type Tensor } from 'vitgrad'
 import { counterpart, type Architecture, type Model } from './architecture.ts'
+import { abandonedFolders, makeFolder, makeWorkFolder } from './folders.ts'
 import { asking } from './inference.ts'
 import { RunError } from './mistakes.ts'
 import type { Normalization } from './normalization.ts'
-import { makeFolder } from './run-folder.ts'
 
 export interface ExportOptions {
   /** What the model was built with. */
@@ -32,6 +32,9 @@ export interface Export {
 /** What Python adds to a folder that it has imported modules from. */
 const CACHE = '__pycache__'
 
+/** What the folders begin with that hold an export while it is written. */
+const UNFINISHED = '.vitgrad-export-'
+
 /**
  * Makes the folder `out`, or replaces it, as a whole or not at all. Its program needs PyTorch and these files alone. Throws a RunError where
  * `out` is something else, holds what no export does, or is not to be overwritten, and when it cannot be written, which may also be a
@@ -42,6 +45,7 @@ export function exportModel(out: string, model: Model, { architecture, normaliza
   const programs = ['train.py', `${python.module}.py`]
   const [weights, pictures] = ['model.safetensors', 'sample.safetensors']
   const files = [...programs, weights, pictures]
+  for (const folder of abandonedFolders(dirname(out), UNFINISHED)) clearAway(folder)
   checkPlace(out, files, overwrite)
   const loss = asking(model, () => nn.functional.crossEntropy(model(sample.pictures), sample.labels).item())
   writeFolder(out, (unfinished) => {
@@ -62,30 +66,23 @@ function checkPlace(out: string, own: readonly string[], overwrite: boolean): vo
   if (found.length > 0 && !overwrite) throw new RunError(`${out} would be overwritten: choose another --out, or say --overwrite`)
 }
 
-/** Lets `write` fill a temporary folder beside `out`, which then takes its place. */
+/** Lets `write` fill a folder beside `out`, which then takes its place. */
 function writeFolder(out: string, write: (unfinished: string) => void): void {
-  makeFolder(dirname(out))
-  const temporary = temporaryFolder(dirname(out))
+  const work = makeWorkFolder(dirname(out), UNFINISHED)
   try {
-    const [unfinished, former] = ['new', 'former'].map((name) => join(temporary, name))
-    makeFolder(unfinished)
+    const [unfinished, former] = [join(work, 'new'), join(work, 'former')]
+    for (const folder of [unfinished, former]) makeFolder(folder)
     write(unfinished)
-    if (existsSync(out)) renameSync(out, former)
-    try {
-      renameSync(unfinished, out)
-    } catch (error) {
-      if (existsSync(former)) renameSync(former, out)
-      throw error
-    }
+    if (existsSync(out)) renameSync(out, join(former, basename(out)))
+    renameSync(unfinished, out)
   } finally {
-    rmSync(temporary, { recursive: true, force: true })
+    clearAway(work)
   }
 }
 
-function temporaryFolder(parent: string): string {
-  try {
-    return mkdtempSync(join(parent, '.vitgrad-export-'))
-  } catch (error) {
-    throw new RunError(`nothing can be written to ${parent} (${error instanceof Error ? error.message : error}): choose another --out, where you may write`)
-  }
+/** Removes a folder that writeFolder has filled. What it has set aside and not replaced goes back to its place. */
+function clearAway(work: string): void {
+  const former = join(work, 'former')
+  for (const name of existsSync(former) ? readdirSync(former) : []) if (!existsSync(join(dirname(work), name))) renameSync(join(former, name), join(dirname(work), name))
+  rmSync(work, { recursive: true, force: true })
 }

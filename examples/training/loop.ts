@@ -8,6 +8,7 @@ import { exitCode, Interruption } from './interruption.ts'
 import { Metrics } from './metrics.ts'
 import { RunError } from './mistakes.ts'
 import { saveModel, type ModelCard } from './model-file.ts'
+import { asWord } from './options.ts'
 import { duration, startProgress } from './progress.ts'
 import { writeReport } from './report.ts'
 import { RunFolder } from './run-folder.ts'
@@ -106,11 +107,11 @@ class Run {
     return 0
   }
 
-  /** The steps of the present epoch that are left. Returns pictures per second, or undefined when it was interrupted. */
+  /** The steps of the present epoch that are left. Returns pictures per second, 0 where no step was left, or undefined when it was interrupted. */
   async #trainEpoch(): Promise<number | undefined> {
     const training = this.#training
-    const { position: { epoch, seen: before }, settings, stepsPerEpoch } = training
-    const progress = startProgress(`epoch ${epoch + 1}/${settings.epochs}`, stepsPerEpoch)
+    const { position: { epoch, batch, seen: before }, settings, stepsPerEpoch } = training
+    const progress = startProgress(`epoch ${epoch + 1}/${settings.epochs}`, stepsPerEpoch, batch)
     const began = performance.now()
     let speed = 0
     try {
@@ -122,7 +123,7 @@ class Run {
         this.#stepSeconds = (now - stepBegan) / 1000
         if (done < stepsPerEpoch) this.#kept?.metrics.append(record, this.#stepSeconds)
         speed = ((seen - before) / (now - began)) * 1000
-        progress.show(done, `loss ${record.loss.toFixed(4)}  accuracy ${(100 * record.accuracy).toFixed(1)} %  ${speed.toFixed(0)} images/s  ${duration(this.#left())} left`)
+        progress.show(done, `${duration(this.#left())} left  loss ${record.loss.toFixed(4)}  accuracy ${(100 * record.accuracy).toFixed(1)} %  ${speed.toFixed(0)} images/s`)
         if (await this.#interruption.came()) return undefined
         if (now - this.#saved >= settings.saveEvery * 60_000) this.#save()
       }
@@ -160,7 +161,7 @@ class Run {
     const { accuracy } = evaluation
     if (last) this.#kept?.metrics.append({ ...last, testLoss: evaluation.loss, testAccuracy: accuracy }, this.#stepSeconds)
     training.endEpoch(accuracy)
-    console.log(`epoch ${epoch + 1}/${training.settings.epochs}: loss ${(loss / batch).toFixed(4)}, test accuracy ${(100 * accuracy).toFixed(1)} %, ${speed.toFixed(0)} images/s`)
+    console.log(`epoch ${epoch + 1}/${training.settings.epochs}: loss ${(loss / batch).toFixed(4)}, test accuracy ${(100 * accuracy).toFixed(1)} %${speed > 0 ? `, ${speed.toFixed(0)} images/s` : ''}`)
     if (!this.#kept) return
     const { folder } = this.#kept
     if (accuracy > best) saveModel(folder.file('best.safetensors'), training.result, this.#card)
@@ -182,9 +183,10 @@ class Run {
   /** Keeps what was done when a signal came, and says how to go on. */
   #stop(): number {
     this.#save()
-    const { position, steps, settings } = this.#training
+    const { position, steps } = this.#training
     const signal = this.#interruption.signal ?? 'SIGINT'
-    if (this.#kept) console.log(`stopped after step ${position.step} of ${steps}. To go on: npm run train -- --out ${settings.out} --resume`)
+    const folder = this.#kept?.folder
+    if (folder) console.log(`stopped after step ${position.step} of ${steps}. To go on: npm run train -- --out ${asWord(folder.path)} --resume`)
     else console.log(`stopped after step ${position.step} of ${steps}; nothing was kept, for want of --out`)
     return exitCode(signal)
   }

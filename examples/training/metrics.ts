@@ -1,6 +1,7 @@
 /** What is written down of each step: metrics.csv and metrics.jsonl. */
-import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { unwritten } from './folders.ts'
 import { RunError } from './mistakes.ts'
 import type { Point } from './plots/curves.ts'
 
@@ -29,6 +30,7 @@ class Log {
 
   /** Opens the file and forgets what stands behind `length`: steps that were made after the checkpoint, and will be made again. */
   constructor(path: string, length: number) {
+    if (length > 0 && !existsSync(path)) throw new RunError(`${path} is missing, but was there when the checkpoint was made: put it back, or begin anew with --overwrite`)
     this.#path = path
     this.#descriptor = openSync(path, length === 0 ? 'w' : 'r+')
     const { size } = fstatSync(this.#descriptor)
@@ -44,7 +46,11 @@ class Log {
   }
   append(text: string): void {
     const bytes = Buffer.from(text)
-    for (let at = 0; at < bytes.length; ) at += writeSync(this.#descriptor, bytes, at, bytes.length - at, this.#length + at)
+    try {
+      for (let at = 0; at < bytes.length; ) at += writeSync(this.#descriptor, bytes, at, bytes.length - at, this.#length + at)
+    } catch (error) {
+      throw unwritten(this.#path, error)
+    }
     this.#length += bytes.length
   }
   close(): void {

@@ -1,7 +1,7 @@
 /** A trained model in a file: its weights, and in the metadata all that is needed to use it. */
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { io, type nn } from 'vitgrad'
+import { io, StateDictError, type nn } from 'vitgrad'
 import { buildModel, isKnown, type Architecture, type Model, type PictureKind } from './architecture.ts'
 import { RunError, UsageError } from './mistakes.ts'
 import type { Normalization } from './normalization.ts'
@@ -23,7 +23,7 @@ export function loadModel(path: string): { readonly file: string; readonly model
   const file = modelFileOf(path)
   const card = parseCard(io.safetensorsMetadata(file).vitgrad, file)
   const model = builtFrom(card, file)
-  model.loadStateDict(io.loadSafetensors(file))
+  loadWeights(model, file)
   model.eval()
   return { file, model, card }
 }
@@ -48,6 +48,17 @@ function parseCard(json: string | undefined, file: string): ModelCard {
   } catch (error) {
     throw refuse(error instanceof Error ? error.message : String(error))
   }
+}
+
+function loadWeights(model: Model, file: string): void {
+  try {
+    model.loadStateDict(io.loadSafetensors(file))
+  } catch (error) {
+    if (!(error instanceof StateDictError)) throw error
+    throw new RunError(`${file} does not hold the weights of the model that it describes (${error.message.split(/; |\.\n/)[0]}): give a model that \`npm run train\` saved`)
+  }
+  const bad = [...model.namedParameters()].find(([, { data }]) => !data.every(Number.isFinite))
+  if (bad) throw new RunError(`${file} is of no use: the weights of ${bad[0]} are not finite`)
 }
 
 function builtFrom({ architecture }: ModelCard, file: string): Model {

@@ -55,6 +55,9 @@ function refuse(problem: string): never {
 
 const listed = (choices: readonly string[]) => choices.join(', ').replace(/, ([^,]*)$/, ' or $1')
 
+/** A text as a shell takes it for one word. */
+export const asWord = (text: string) => (/^[\w./:@%+=,-]+$/.test(text) ? text : `"${text.replace(/["\\$`]/g, '\\$&')}"`)
+
 /** 'labelSmoothing' -> 'label-smoothing' */
 export const flagOf = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 
@@ -90,7 +93,7 @@ export function readConfig<O extends Options>(options: O, json: string, file: st
   try {
     config = JSON.parse(json)
   } catch (error) {
-    throw new UsageError(`${file} is no JSON: ${error instanceof Error ? error.message : error}`)
+    throw new UsageError(`${file} is no JSON: ${String(error instanceof Error ? error.message : error).replace(/\s+/g, ' ')}`)
   }
   if (typeof config !== 'object' || config === null || Array.isArray(config)) throw new UsageError(`${file} holds no object: write { "epochs": 3, ... }`)
   return readAll(options, config, (key) => `${file}: ${key}`)

@@ -11,14 +11,14 @@ export interface Progress {
 /** Lines in a log file are this far apart. */
 const QUIET_MS = 30_000
 
-/** Shows progress on standard error, so that standard output holds results alone. */
-export function startProgress(title: string, total: number): Progress {
-  return process.stderr.isTTY ? bar(title, total) : lines(title, total)
+/** Shows progress, of which `done` is done already, on standard error, so that standard output holds results alone. */
+export function startProgress(title: string, total: number, done = 0): Progress {
+  return process.stderr.isTTY ? bar(title, total, done) : lines(title, total)
 }
 
-function bar(title: string, total: number): Progress {
-  const shown = new cliProgress.SingleBar({ format: `${title} {bar} {percentage} %  {text}`, barCompleteChar: '━', barIncompleteChar: '─', barsize: 24, hideCursor: true, clearOnComplete: true, fps: 8, gracefulExit: false })
-  shown.start(total, 0, { text: '' })
+function bar(title: string, total: number, done: number): Progress {
+  const shown = new cliProgress.SingleBar({ format: `${title} {bar} {percentage} %  {text}`, barCompleteChar: '━', barIncompleteChar: '─', barsize: 16, hideCursor: true, clearOnComplete: true, fps: 8, gracefulExit: false })
+  shown.start(total, done, { text: '' })
   return {
     show: (done, text) => shown.update(done, { text }),
     finish: () => shown.stop(),
@@ -39,8 +39,8 @@ function lines(title: string, total: number): Progress {
 
 /** 75_000 -> '1 min 15 s' */
 export function duration(ms: number): string {
-  const seconds = Math.round(ms / 1000)
+  const [seconds, minutes] = [Math.round(ms / 1000), Math.round(ms / 60_000)]
   if (seconds < 60) return `${seconds} s`
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`
-  return `${Math.floor(seconds / 3600)} h ${Math.round((seconds % 3600) / 60)} min`
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }

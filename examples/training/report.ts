@@ -5,6 +5,7 @@ import type { Pictures } from './datasets.ts'
 import type { Evaluation } from './evaluation.ts'
 import { asking } from './inference.ts'
 import type { StepRecord } from './metrics.ts'
+import { asWord } from './options.ts'
 import { drawAttention, type AttendedPicture } from './pictures/attention.ts'
 import type { Picture } from './pictures/canvas.ts'
 import { drawSamples } from './pictures/samples.ts'
@@ -27,7 +28,7 @@ export async function writeReport(folder: RunFolder, results: Results): Promise<
   folder.write('confusion.svg', drawConfusion(evaluation.confusion, pictures.classes))
   folder.write('samples.png', drawSamples('The worst mistakes: what it is in green, what the model said in red', evaluation.mistakes, pictures.classes, (index) => pictureOf(sampleOf(pictures.test, index)[0], pictures)))
   folder.write('attention.png', drawAttention('Where the model looks, from dark (little) to bright (much): attention rollout', attended(results)))
-  folder.write('report.md', page(results))
+  folder.write('report.md', page(folder, results))
 }
 
 /** Of more classes than these, attention is not shown for each. */
@@ -78,7 +79,7 @@ function pictureOf(image: Tensor, { normalization: { mean, std } }: Pictures): P
 
 const percent = (share: number) => `${(100 * share).toFixed(2)} %`
 
-function page({ settings, model, pictures, evaluation, records }: Results): string {
+function page(folder: RunFolder, { settings, model, pictures, evaluation, records }: Results): string {
   const tested = records.filter(({ testAccuracy }) => testAccuracy !== null)
   const parameters = [...model.parameters()].reduce((sum, parameter) => sum + parameter.numel(), 0)
   const best = Math.max(...tested.map(({ testAccuracy }) => testAccuracy ?? 0))
@@ -114,7 +115,7 @@ ${attentionCaption(pictures.classes.length)}
 ${JSON.stringify(settingsToConfig(settings), null, 2)}
 \`\`\`
 
-The same run again: \`npm run train -- --config ${settings.out}/settings.json --out runs/again\`.
+The same run again: \`npm run train -- --config ${asWord(folder.file('settings.json'))} --out runs/again\`.
 `
 }
 

@@ -1,6 +1,7 @@
 /** The folder of a run: what lies in it, and that nothing in it is lost by mistake. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { makeFolder, unwritable, unwritten } from './folders.ts'
 import { RunError } from './mistakes.ts'
 import { lockRun } from './run-lock.ts'
 import { complete, settingsFromConfig, settingsToConfig, type Settings } from './settings.ts'
@@ -50,10 +51,13 @@ export class RunFolder {
     }
   }
 
-  /** The settings of the run that was begun here, undefined where there is none. */
+  /** The settings of the run that was begun here, undefined where there is none. Throws a RunError where they cannot be read. */
   settings(): Settings | undefined {
-    if (!this.has('settings.json')) return undefined
     const file = this.file('settings.json')
+    if (!existsSync(file)) {
+      if (this.has('checkpoint.safetensors')) throw new RunError(`${file} is missing: put it back, or begin anew with --overwrite`)
+      return undefined
+    }
     let config: unknown
     try {
       config = JSON.parse(readFileSync(file, 'utf8'))
@@ -63,25 +67,15 @@ export class RunFolder {
     return complete(settingsFromConfig(Object(config), file))
   }
 
-  /** Replaces a file as a whole, so that it is never seen half written. */
+  /** Replaces a file as a whole, so that it is never seen half written. Throws a RunError where it cannot be. */
   write(name: RunFile, content: string | Uint8Array): void {
     const temporary = `${this.file(name)}.tmp`
-    writeFileSync(temporary, content)
-    renameSync(temporary, this.file(name))
+    try {
+      writeFileSync(temporary, content)
+      renameSync(temporary, this.file(name))
+    } catch (error) {
+      rmSync(temporary, { force: true })
+      throw unwritten(this.file(name), error)
+    }
   }
 }
-
-/** Makes a folder and those that it lies in. (Node's own recursive mkdir never returns in places such as /proc.) Throws a RunError where it cannot be. */
-export function makeFolder(path: string): void {
-  if (isFolder(path)) return
-  if (dirname(path) !== path) makeFolder(dirname(path))
-  try {
-    mkdirSync(path)
-  } catch (error) {
-    if (!isFolder(path)) throw unwritable(path, error) // else another process was quicker
-  }
-}
-
-const isFolder = (path: string) => existsSync(path) && statSync(path).isDirectory()
-
-const unwritable = (path: string, error: unknown) => new RunError(`nothing can be kept in ${path} (${error instanceof Error ? error.message : error}): choose another --out, where you may write`)

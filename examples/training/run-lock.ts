@@ -1,6 +1,7 @@
 /** One process at a time in a run's folder: the name of the process that trains there, in a file. One that was killed leaves it behind, which does not matter. */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { RunError } from './mistakes.ts'
+import { processAt } from './processes.ts'
 
 /** Makes `file` say that this process trains in `folder`, until it ends. Throws a RunError where another one does. */
 export function lockRun(file: string, folder: string): void {
@@ -27,22 +28,3 @@ function readLock(file: string): string | undefined {
 
 const pidOf = (name: string) => Number.parseInt(name, 10)
 const me = () => processAt(process.pid) ?? String(process.pid)
-
-/** A name for the process with this number, undefined where there is none. Numbers are used again, so where the system tells when a process began, its name says that too. */
-function processAt(pid: number): string | undefined {
-  if (!Number.isInteger(pid) || !isRunning(pid)) return undefined
-  try {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ')
-    return `${pid} since ${fields[19]}` // the 22nd field is the time since the system's start (proc(5)); two were cut off
-  } catch {
-    return String(pid)
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'
-  }
-}

@@ -15,13 +15,13 @@ const options = {
   trainSize: number('N', { group: pictures, least: 1, help: 'how many pictures to learn from', otherwise: 'all; 12000 synthetic ones' }),
   testSize: number('N', { group: pictures, least: 1, help: 'how many pictures to test with', otherwise: 'all; 1000 synthetic ones' }),
   imageSize: number('N', { group: pictures, least: 1, help: 'height and width that the pictures of a folder are brought to', otherwise: '32' }),
-  badPictures: choice(['error', 'skip'], { group: pictures, help: 'what a picture in a folder that cannot be decoded is', otherwise: 'error' }),
-  augment: choice(['none', 'flip', 'crop', 'flip-crop', 'randaugment'], { group: pictures, help: 'how pictures are varied', otherwise: 'none; flip-crop for cifar and folders' }),
+  badPictures: choice(['error', 'skip'], { group: pictures, help: 'whether a picture of a folder that cannot be decoded ends the program, or is left out', otherwise: 'error' }),
+  augment: choice(['none', 'flip', 'crop', 'flip-crop', 'randaugment'], { group: pictures, help: 'how pictures are varied at random while they are learnt from', otherwise: 'none; flip-crop for cifar and folders' }),
   mixup: number('X', { group: pictures, help: 'alpha of Mixup, 0 for none', otherwise: '0' }),
   cutmix: number('X', { group: pictures, help: 'alpha of CutMix, 0 for none; with both, each batch takes one of them', otherwise: '0' }),
-  workers: number('N', { group: pictures, most: 64, help: 'threads that prepare batches beside the training; they do not change results', otherwise: '0' }),
+  workers: number('N', { group: pictures, most: 64, help: 'threads that prepare batches beside the training; results do not depend on them', otherwise: '0' }),
 
-  model: choice(['vit', 'vit-tiny', 'vit-small', 'vit-base', 'cct', 'notebook'], { group: model, help: "the paper's Vision Transformer, or it in one of timm's sizes; the compact convolutional one; the notebook's", otherwise: 'vit' }),
+  model: choice(['vit', 'vit-tiny', 'vit-small', 'vit-base', 'cct', 'notebook'], { group: model, help: "the paper's Vision Transformer, also in timm's sizes; the compact convolutional one; or the notebook's", otherwise: 'vit' }),
   patch: number('N', { group: model, least: 1, help: 'height and width of a patch (vit, notebook)', otherwise: '4; 8 for synthetic' }),
   convLayers: number('N', { group: model, least: 1, most: 4, help: 'convolutions before the transformer, each halves height and width (cct)', otherwise: '2' }),
   convChannels: sizes({ group: model, help: 'channels after each convolution but the last, which gives the dim (cct)', otherwise: '64 each' }),
@@ -29,7 +29,7 @@ const options = {
   depth: number('N', { group: model, least: 1, help: 'number of blocks', otherwise: "6; 2 for synthetic; 12 in timm's sizes" }),
   heads: number('N', { group: model, least: 1, help: 'number of attention heads', otherwise: "4; 3, 6 or 12 in timm's sizes" }),
   dim: number('N', { group: model, least: 1, help: 'numbers in a token (vit, cct)', otherwise: "128; 64 for synthetic; 192, 384 or 768 in timm's sizes" }),
-  mlp: number('X', { group: model, help: "width of the blocks' perceptrons, in dims (vit, cct)", otherwise: "2; 4 in timm's sizes" }),
+  mlp: number('X', { group: model, help: "width of each block's perceptron, as a multiple of dim (vit, cct)", otherwise: "2; 4 in timm's sizes" }),
   init: choice(['timm', 'torch'], { group: model, help: "initial weights: timm's small ones, or those that PyTorch's layers have by themselves (vit)", otherwise: 'timm' }),
   dropout: number('X', { group: model, most: 1, help: 'share of numbers that are dropped', otherwise: "0; 0.1 for the notebook's" }),
   dropPath: number('X', { group: model, most: 1, help: 'stochastic depth: how often the last block is left out (vit, cct)', otherwise: '0' }),
@@ -39,7 +39,7 @@ const options = {
   optimizer: choice(['adamw', 'sgd'], { group: learning, help: 'how weights follow gradients', otherwise: "adamw; sgd for the notebook's" }),
   lr: number('X', { group: learning, help: 'highest learning rate', otherwise: '0.001; 0.003 for synthetic; 0.05 for sgd' }),
   momentum: number('X', { group: learning, most: 1, help: 'momentum of sgd', otherwise: '0.9' }),
-  weightDecay: number('X', { group: learning, help: 'pull of the weights to 0', otherwise: '0.05 for adamw; 0 for sgd and synthetic' }),
+  weightDecay: number('X', { group: learning, help: 'how strongly weights are pulled to 0', otherwise: '0.05 for adamw; 0 for sgd and synthetic' }),
   schedule: choice(['onecycle', 'cosine', 'constant'], { group: learning, help: 'the course of the learning rate', otherwise: 'onecycle; cosine for synthetic and sgd' }),
   warmup: number('X', { group: learning, help: 'epochs in which the learning rate rises', otherwise: '0.3 of all for onecycle, 0.1 of all for cosine, 0 for constant' }),
   clip: number('X', { group: learning, help: 'greatest norm of all gradients together, 0 for any', otherwise: '1' }),
@@ -48,10 +48,10 @@ const options = {
   seed: number('N', { group: learning, help: 'same seed, same run, to the bit', otherwise: '0' }),
 
   out: text('FOLDER', { group: run, help: 'where to keep checkpoints, model, metrics, pictures and report, such as runs/first', otherwise: 'nothing is kept' }),
-  saveEvery: number('X', { group: run, help: 'minutes between checkpoints; there is one after each epoch in any case', otherwise: '5' }),
+  saveEvery: number('X', { group: run, help: 'minutes between checkpoints, 0 for one after each step; there is one after each epoch in any case', otherwise: '5' }),
   resume: toggle({ group: run, help: 'go on with the run in --out where its last checkpoint was made' }),
   overwrite: toggle({ group: run, help: 'begin anew in --out, whose former run is deleted' }),
-  config: text('FILE', { group: run, help: 'settings from a JSON file, such as { "epochs": 10, "label-smoothing": 0.1 }; flags go before it' }),
+  config: text('FILE', { group: run, help: 'settings from a JSON file, such as { "epochs": 10, "label-smoothing": 0.1 }; flags override it' }),
 }
 
 /** What a person set, by flags or in a config file. */

@@ -16,35 +16,25 @@ export interface CifarLayout {
   /** Which of them is the label, and how many classes there are. */
   readonly label: number
   readonly classes: number
-  /** How to get whole files, and what to do without a file system. */
+  /** How to get whole files. */
   readonly help: string
-  readonly elsewhere: string
 }
 
-/** The pictures of one file, which must hold `records` of them. `file` is what errors call it. */
-export function decodeCifar(bytes: Uint8Array, file: string, records: number, layout: CifarLayout): LabelledImages {
-  checkRecords(bytes, file, records, layout)
-  const pictures = emptyPictures(records)
-  decodeRecords(bytes, file, records, layout, pictures, 0)
-  return pictures
-}
-
-/** The first `count` pictures (all) of the files in `folder` of `records` pictures each; only the files that these lie in are read. */
+/**
+ * The first `count` pictures (all) of the files in `folder` of `records` pictures each; only the files that these lie in are read. Throws
+ * a DataError that names the file that is missing, truncated, longer than it should be, or holds a label that there is not.
+ */
 export function readCifar(folder: string, files: readonly string[], records: number, layout: CifarLayout, count = files.length * records): LabelledImages {
   const total = files.length * records
   if (!Number.isInteger(count) || count < 1 || count > total) throw new ValueError(layout.name, `count ${count} is not a whole number from 1 to ${total}`, `there are ${total} pictures`)
-  const pictures = emptyPictures(count)
+  const pictures = { images: sharedBytes(count * PICTURE), labels: sharedBytes(count) }
   for (let first = 0; first < count; first += records) {
     const file = inFolder(folder, files[first / records])
-    const bytes = readBytes(layout.name, file, layout.help, layout.elsewhere)
+    const bytes = readBytes(layout.name, file, layout.help)
     checkRecords(bytes, file, records, layout)
     decodeRecords(bytes, file, Math.min(records, count - first), layout, pictures, first)
   }
   return pictures
-}
-
-function emptyPictures(count: number): LabelledImages {
-  return { images: sharedBytes(count * PICTURE), labels: sharedBytes(count) }
 }
 
 function checkRecords(bytes: Uint8Array, file: string, records: number, { name, labelBytes, help }: CifarLayout): void {

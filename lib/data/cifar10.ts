@@ -1,8 +1,7 @@
 /** CIFAR-10 (Krizhevsky 2009): 50,000 + 10,000 colour pictures of 32 x 32 in ten classes, read from the official binary files. */
 import { optionsOf } from '../tensor/options.ts'
-import { decodeCifar, readCifar, type CifarLayout } from './cifar.ts'
+import { readCifar, type CifarLayout } from './cifar.ts'
 import { ImageDataset, picturesDefaults, type PicturesOptions } from './image-dataset.ts'
-import type { LabelledImages } from './image-source.ts'
 
 /** The ten names, in the order of their labels. */
 export const cifar10Classes: readonly string[] = ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck']
@@ -18,16 +17,17 @@ export const CIFAR10_MEAN: readonly number[] = [0.4914, 0.4822, 0.4465]
 export const CIFAR10_STD: readonly number[] = [0.247, 0.2435, 0.2616]
 
 /** How many pictures an official file holds. */
-export const CIFAR10_FILE_RECORDS = 10_000
+const RECORDS = 10_000
 
-const LAYOUT: CifarLayout = {
+const FOLDER = 'data/cifar10'
+
+export const cifar10Layout = (folder: string): CifarLayout => ({
   name: 'cifar10',
   labelBytes: 1,
   label: 0,
   classes: 10,
-  help: 'run `npm run data:cifar10`, which fetches the files that are missing or not whole',
-  elsewhere: 'give the bytes of each file to decodeCifar10',
-}
+  help: `run \`npm run data:cifar10${folder === FOLDER ? '' : ` -- --out ${folder}`}\`, which fetches the files that are missing or not whole`,
+})
 
 export type Cifar10Options = PicturesOptions
 
@@ -35,29 +35,12 @@ export type Cifar10Options = PicturesOptions
  * CIFAR-10 from the official binary files in `folder`: samples [picture (3, 32, 32), label]. Throws a DataError naming the file that is
  * missing or not whole. `npm run data:cifar10` fetches them.
  */
-export function cifar10(folder = 'data/cifar10', given: Cifar10Options = {}): ImageDataset {
+export function cifar10(folder = FOLDER, given: Cifar10Options = {}): ImageDataset {
   const { train, count, transform, normalize } = optionsOf('cifar10', given, picturesDefaults(given))
-  return new ImageDataset(readCifar10(folder, { train, count }), {
+  return new ImageDataset(readCifar(folder, train ? cifar10Files.train : cifar10Files.test, RECORDS, cifar10Layout(folder), count), {
     shape: [3, 32, 32],
     classes: cifar10Classes,
     transform,
     ...(normalize ? { mean: CIFAR10_MEAN, std: CIFAR10_STD } : {}),
   })
-}
-
-/**
- * The pictures of one binary file. `file` is what errors call it; `records` is how many it must hold.
- * Throws a DataError when it is truncated, longer than it should be, or holds a label above 9.
- */
-export function decodeCifar10(bytes: Uint8Array, file: string, records = CIFAR10_FILE_RECORDS): LabelledImages {
-  return decodeCifar(bytes, file, records, LAYOUT)
-}
-
-/**
- * The training or test pictures in `folder`, or the first `count` of them; only the files that these lie in are read.
- * `fileRecords` is how many pictures each file holds, for files that were cut down. Throws a DataError naming the file that is
- * missing or not whole. Needs Node 20.16 or later (process.getBuiltinModule); elsewhere use decodeCifar10.
- */
-export function readCifar10(folder: string, { train, count, fileRecords = CIFAR10_FILE_RECORDS }: { train: boolean; count?: number; fileRecords?: number }): LabelledImages {
-  return readCifar(folder, train ? cifar10Files.train : cifar10Files.test, fileRecords, LAYOUT, count)
 }

@@ -20,8 +20,8 @@ export const cifar100CoarseClasses: readonly string[] =
   small_mammals trees vehicles_1 vehicles_2`.split(/\s+/)
 
 /** Mean and standard deviation of the red, green and blue values, in [0, 1], over the training pictures. */
-export const CIFAR100_MEAN: readonly number[] = [0.5071, 0.4865, 0.4409]
-export const CIFAR100_STD: readonly number[] = [0.2673, 0.2564, 0.2762]
+const CIFAR100_MEAN: readonly number[] = [0.5071, 0.4865, 0.4409]
+const CIFAR100_STD: readonly number[] = [0.2673, 0.2564, 0.2762]
 
 export interface Cifar100Options extends PicturesOptions {
   /** The hundred classes (default) or the twenty kinds. */
@@ -42,7 +42,6 @@ export function cifar100(folder = 'data/cifar100', given: Cifar100Options = {}):
     label: labels === 'fine' ? 1 : 0,
     classes: classes.length,
     help: `take cifar-100-binary.tar.gz from https://www.cs.toronto.edu/~kriz/cifar.html, and unpack train.bin and test.bin into ${folder}`,
-    elsewhere: 'read another dataset',
   }
   return new ImageDataset(readCifar(folder, [train ? 'train.bin' : 'test.bin'], train ? 50_000 : 10_000, layout, count), {
     shape: [3, 32, 32],

@@ -47,7 +47,7 @@ export function batchOf(dataset: Dataset, indices: readonly number[], generators
 }
 
 /** Stacks samples part by part; numbers become a vector. */
-export function collate(samples: readonly Sample[]): Tensor[] {
+function collate(samples: readonly Sample[]): Tensor[] {
   const parts = samples[0]?.length ?? 0
   if (samples.some((sample) => sample.length !== parts)) throw new ShapeError('collate', 'samples of a batch have different numbers of parts', 'return as many parts for every index')
   return Array.from({ length: parts }, (_, p) => stack(samples.map((sample) => toScalar(sample[p]))))

@@ -12,7 +12,7 @@ const BYTES = 8
 const MOST_BYTES = 2 ** 30
 
 /** The array of a file, which may be gzipped. `file` is what errors call it. Throws a DataError that ends with `help`. */
-export function decodeIdx(operation: string, content: Uint8Array, file: string, dimensions: number, help: string): IdxArray {
+function decodeIdx(operation: string, content: Uint8Array, file: string, dimensions: number, help: string): IdxArray {
   const bytes = content[0] === 0x1f && content[1] === 0x8b ? gunzip(operation, content, file, help) : content
   if (bytes.length < 4 || bytes[0] !== 0 || bytes[1] !== 0 || bytes[2] !== BYTES || bytes[3] !== dimensions)
     throw new DataError(operation, `${file} is no IDX file of bytes in ${dimensions} dimension${dimensions === 1 ? '' : 's'}`, help)
@@ -29,7 +29,7 @@ export function decodeIdx(operation: string, content: Uint8Array, file: string, 
 export function readIdx(operation: string, folder: string, name: string, dimensions: number, help: string): IdxArray {
   const fs = globalThis.process?.getBuiltinModule?.('node:fs')
   const file = inFolder(folder, fs?.existsSync(inFolder(folder, name)) ? name : `${name}.gz`)
-  return decodeIdx(operation, readBytes(operation, file, help, 'another dataset'), file, dimensions, help)
+  return decodeIdx(operation, readBytes(operation, file, help), file, dimensions, help)
 }
 
 function gunzip(operation: string, content: Uint8Array, file: string, help: string): Uint8Array {

@@ -81,7 +81,7 @@ function readPictures(filesOfClasses: readonly (readonly string[])[], { read, si
   const skipped: SkippedPicture[] = []
   filesOfClasses.forEach((files, label) => {
     for (const file of files) {
-      const bytes = readBytes('imageFolder', file, 'make it readable, or remove it', 'make an ImageDataset of the bytes')
+      const bytes = readBytes('imageFolder', file, 'make it readable, or remove it')
       try {
         images.set(squareOf(read(bytes, file), size), picture * done.length)
       } catch (error) {

@@ -32,7 +32,7 @@ export function describe(transform: Transform): Description | null {
   return name === undefined ? null : { name, args: transform.args }
 }
 
-export function revive(description: Description): Transform {
+function revive(description: Description): Transform {
   if ('row' in description) return new Compose(description.row.map(revive))
   return Reflect.construct(CLASSES[description.name], description.args)
 }

@@ -5,7 +5,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { deflateSync } from 'node:zlib'
-import { CIFAR10_MEAN, CIFAR10_STD, cifar10Classes, cifar10Files, decodeCifar10, readCifar10 } from '../../lib/data/cifar10.ts'
+import { data } from 'vitgrad'
+import { readCifar } from '../../lib/data/cifar.ts'
+import { CIFAR10_MEAN, CIFAR10_STD, cifar10Classes, cifar10Files, cifar10Layout } from '../../lib/data/cifar10.ts'
 import { ImageDataset } from '../../lib/data/image-dataset.ts'
 import { ShapeError, ValueError } from '../../lib/tensor/errors.ts'
 import { batchFromSheet } from '../../tools/cifar10-sheets.ts'
@@ -32,8 +34,17 @@ test.before.each(() => {
 })
 test.after.each(() => rmSync(folder, { recursive: true }))
 
+/** What the files say of `count` pictures (all), where each has `perFile` of them. */
+const read = ({ files = cifar10Files.train, perFile = 2, count }: { files?: readonly string[]; perFile?: number; count?: number }) => readCifar(folder, files, perFile, cifar10Layout(folder), count)
+
+/** The same of one file with these bytes. */
+function readBytes(bytes: Uint8Array, perFile: number) {
+  writeFileSync(join(folder, 'a.bin'), bytes)
+  return read({ files: ['a.bin'], perFile })
+}
+
 test('a record is its label, then the bytes of red, green and blue', () => {
-  const { images, labels } = decodeCifar10(records([3, 9]), 'made-up.bin', 2)
+  const { images, labels } = readBytes(records([3, 9]), 2)
   assert.equal([...labels], [3, 9])
   assert.is(images.length, 2 * PICTURE)
   for (const i of [0, 1, 255, 1024, 2047, 2048, PICTURE - 1]) {
@@ -45,42 +56,40 @@ test('a record is its label, then the bytes of red, green and blue', () => {
 
 test('a file that is truncated, too long or holds a label above 9 is refused by its name', () => {
   const whole = records([0, 1, 2])
-  assertDataError(() => decodeCifar10(whole.subarray(0, -1), 'a.bin', 3), 'a.bin', 'truncated', '9218', '9219')
-  assertDataError(() => decodeCifar10(whole.subarray(0, 2 * RECORD), 'a.bin', 3), 'a.bin', 'truncated')
-  assertDataError(() => decodeCifar10(new Uint8Array(0), 'a.bin', 3), 'a.bin', 'truncated')
-  assertDataError(() => decodeCifar10(new Uint8Array([...whole, 0]), 'a.bin', 3), 'a.bin', 'longer')
-  assertDataError(() => decodeCifar10(records([0, 10, 2]), 'a.bin', 3), 'a.bin', 'label 10', 'picture 1')
+  assertDataError(() => readBytes(whole.subarray(0, -1), 3), 'a.bin', 'truncated', '9218', '9219')
+  assertDataError(() => readBytes(whole.subarray(0, 2 * RECORD), 3), 'a.bin', 'truncated')
+  assertDataError(() => readBytes(new Uint8Array(0), 3), 'a.bin', 'truncated')
+  assertDataError(() => readBytes(new Uint8Array([...whole, 0]), 3), 'a.bin', 'longer')
+  assertDataError(() => readBytes(records([0, 10, 2]), 3), 'a.bin', 'label 10', 'picture 1')
 })
 
 test('an official file holds 10,000 pictures: fewer whole records are a truncated file', () => {
-  assertDataError(() => decodeCifar10(records([0, 1, 2]), 'test_batch.bin'), 'test_batch.bin', 'truncated', '30730000')
+  writeFileSync(join(folder, 'test_batch.bin'), records([0, 1, 2]))
+  assertDataError(() => data.cifar10(folder, { train: false }), 'test_batch.bin', 'truncated', '30730000')
 })
 
-test('the training pictures are those of the five files in order, the test pictures those of test_batch', () => {
+test('pictures are those of the files in order', () => {
   cifar10Files.train.forEach((file, k) => writeFileSync(join(folder, file), records([k, k + 1], 7 * k)))
-  writeFileSync(join(folder, 'test_batch.bin'), records([9, 8], 100))
-  const train = readCifar10(folder, { train: true, fileRecords: 2 })
+  const train = read({})
   assert.equal([...train.labels], [0, 1, 1, 2, 2, 3, 3, 4, 4, 5])
   assert.is(train.images.length, 10 * PICTURE)
-  assert.equal(train.images.subarray(6 * PICTURE, 8 * PICTURE), decodeCifar10(records([3, 4], 21), 'data_batch_4.bin', 2).images)
-  const test = readCifar10(`${folder}/`, { train: false, fileRecords: 2 })
-  assert.equal(test, decodeCifar10(records([9, 8], 100), 'test_batch.bin', 2))
+  assert.equal(train.images.subarray(6 * PICTURE, 8 * PICTURE), readBytes(records([3, 4], 21), 2).images)
 })
 
 test('the first `count` pictures need only the files that they lie in', () => {
   writeFileSync(join(folder, 'data_batch_1.bin'), records([1, 2]))
   writeFileSync(join(folder, 'data_batch_2.bin'), records([3, 4]))
-  assert.equal([...readCifar10(folder, { train: true, count: 3, fileRecords: 2 }).labels], [1, 2, 3])
-  for (const count of [0, 11, 1.5]) assert.throws(() => readCifar10(folder, { train: true, count, fileRecords: 2 }), (error: Error) => error instanceof ValueError)
+  assert.equal([...read({ count: 3 }).labels], [1, 2, 3])
+  for (const count of [0, 11, 1.5]) assert.throws(() => read({ count }), (error: Error) => error instanceof ValueError)
 })
 
 test('a missing folder, a missing file and a broken file are errors that say how to get the data', () => {
-  const fetch = 'npm run data:cifar10'
-  assertDataError(() => readCifar10(join(folder, 'nowhere'), { train: false }), 'nowhere/test_batch.bin', 'no such file', fetch)
+  const fetch = `npm run data:cifar10 -- --out ${folder}`
+  assertDataError(() => data.cifar10(`${folder}/nowhere/`, { train: false }), 'nowhere/test_batch.bin', 'no such file', `${fetch}/nowhere`)
   writeFileSync(join(folder, 'data_batch_1.bin'), records([1, 2]))
-  assertDataError(() => readCifar10(folder, { train: true, fileRecords: 2 }), 'data_batch_2.bin', fetch)
+  assertDataError(() => read({}), 'data_batch_2.bin', fetch)
   writeFileSync(join(folder, 'data_batch_2.bin'), records([3, 4]).subarray(0, 5000))
-  assertDataError(() => readCifar10(folder, { train: true, count: 3, fileRecords: 2 }), 'data_batch_2.bin', 'truncated', fetch)
+  assertDataError(() => read({ count: 3 }), 'data_batch_2.bin', 'truncated', fetch)
 })
 
 // torch.tensor([0, 1, 128, 254, 255], dtype=torch.uint8).float().div(255) for each channel, then
@@ -94,7 +103,7 @@ const TORCH_BITS = [
 test('pictures are normalised by channel, to the bit as torch does it', () => {
   const bytes = new Uint8Array(RECORD)
   for (let c = 0; c < 3; c++) bytes.set([0, 1, 128, 254, 255], 1 + c * 1024)
-  const pictures = decodeCifar10(bytes, 'made-up.bin', 1)
+  const pictures = readBytes(bytes, 1)
   const [image, label] = new ImageDataset(pictures, { shape: [3, 32, 32], classes: cifar10Classes, mean: CIFAR10_MEAN, std: CIFAR10_STD }).get(0)
   const bits = new Int32Array(image.data.slice().buffer)
   assert.equal([0, 1024, 2048].map((start) => [...bits.subarray(start, start + 5)]), TORCH_BITS)

@@ -1,5 +1,6 @@
 /** What a model is exported to: a folder that is there as a whole or not at all. What its program computes is compared in tests/vit. */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
@@ -94,8 +95,32 @@ test('an export that fails leaves nothing, and what was there before untouched',
   assert.throws(failing)
   assert.equal(readdirSync(folder), ['pytorch'])
   readdirSync(out).forEach((name, i) => assert.ok(readFileSync(join(out, name)).equals(before[i]), name))
-  assert.throws(() => exportNew('/proc/pytorch'), (error: unknown) => error instanceof RunError && /nothing can be written to \/proc/.test(error.message))
+  assert.throws(() => exportNew('/proc/pytorch'), (error: unknown) => error instanceof RunError && /nothing can be kept in \/proc/.test(error.message))
   assert.not.ok(existsSync('/proc/pytorch'))
+})
+
+test('what a killed export has left is cleared away by the next one: what it had set aside is put back; a running one is left alone', () => {
+  const workFolderOf = (pid: number) => join(folder, `.vitgrad-export-${pid}`)
+  const { pid: killed } = spawnSync(process.execPath, ['--version'])
+  for (const pid of [killed, process.ppid])
+    for (const [place, name] of [['new', 'train.py'], [`former/of ${pid}`, 'model.safetensors']]) {
+      mkdirSync(join(workFolderOf(pid), place), { recursive: true })
+      writeFileSync(join(workFolderOf(pid), place, name), 'weights')
+    }
+  exportNew(join(folder, 'pytorch'))
+  assert.equal(readdirSync(folder).sort(), [`.vitgrad-export-${process.ppid}`, `of ${killed}`, 'pytorch'])
+  assert.equal(readdirSync(join(folder, `of ${killed}`)), ['model.safetensors'])
+  assert.ok(existsSync(join(workFolderOf(process.ppid), 'former', `of ${process.ppid}`, 'model.safetensors')))
+})
+
+test('an export that was killed while it replaced another has lost neither, and is begun again only where that is wanted', () => {
+  const out = join(folder, 'pytorch')
+  exportNew(out)
+  const former = join(folder, `.vitgrad-export-${spawnSync(process.execPath, ['--version']).pid}`, 'former')
+  mkdirSync(former, { recursive: true })
+  renameSync(out, join(former, 'pytorch'))
+  assert.throws(() => exportNew(out), (error: unknown) => error instanceof RunError && /would be overwritten/.test(error.message))
+  assert.equal([readdirSync(folder), readdirSync(out).length], [['pytorch'], 4])
 })
 
 test.run()

@@ -33,7 +33,7 @@ test('what is left out suits the data and the model', () => {
   assert.equal([tiny.dim, tiny.heads, tiny.mlp, tiny.depth, tiny.patch], [192, 3, 4, 2, 8])
 })
 
-test('flags go before a config file, whose keys are the flags', () => {
+test('flags override a config file, whose keys are the flags', () => {
   const file = configFile('{ "epochs": 7, "label-smoothing": 0.1, "model": "cct" }')
   const given = parse('--config', file, '--epochs', '3')
   assert.equal([given.epochs, given.labelSmoothing, given.model], [3, 0.1, 'cct'])

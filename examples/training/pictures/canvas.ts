@@ -72,10 +72,6 @@ export class Canvas {
     for (let c = 0; c < 3; c++) data[at + c] = Math.round(data[at + c] * (1 - share) + colour[c] * share)
   }
 
-  rectangle(left: number, top: number, width: number, height: number, colour: Colour): void {
-    for (let y = top; y < top + height; y++) for (let x = left; x < left + width; x++) this.#blend(x, y, colour, 1)
-  }
-
   /** Draws a picture in a square of `size`, its pixels as squares. */
   picture(left: number, top: number, size: number, { width, height, pixels }: Picture): void {
     for (let y = 0; y < size; y++)

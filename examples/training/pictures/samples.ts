@@ -10,13 +10,12 @@ const TITLE = 34
 
 /** The worst mistakes in rows of six. `pictureOf` gives the picture of a number. */
 export function drawSamples(title: string, mistakes: readonly Mistake[], classes: readonly string[], pictureOf: (index: number) => Picture): Uint8Array {
-  const shown = mistakes.slice(0, 3 * COLUMNS)
-  const rows = Math.max(1, Math.ceil(shown.length / COLUMNS))
+  const rows = Math.max(1, Math.ceil(mistakes.length / COLUMNS))
   const cell = { width: SIZE + GAP, height: SIZE + 2 * lineHeight + GAP }
   const canvas = new Canvas(2 * MARGIN + COLUMNS * cell.width - GAP, TITLE + MARGIN + rows * cell.height)
   canvas.text(MARGIN, 12, title)
-  if (shown.length === 0) canvas.text(MARGIN, TITLE + MARGIN, 'no mistake at all', grey)
-  shown.forEach(({ index, label, predicted, said }, i) => {
+  if (mistakes.length === 0) canvas.text(MARGIN, TITLE + MARGIN, 'no mistake at all', grey)
+  mistakes.forEach(({ index, label, predicted, said }, i) => {
     const left = MARGIN + (i % COLUMNS) * cell.width
     const top = TITLE + Math.floor(i / COLUMNS) * cell.height
     canvas.picture(left, top, SIZE, pictureOf(index))

@@ -34,7 +34,7 @@ function panel(title: string, every: readonly Point[], smooth: readonly Smooth[]
   const test = tested.map((point) => ({ epoch: point.epoch, value: testValue(point) }))
   return {
     title,
-    legend: [{ name: 'training', colour: colours.smoothed }, { name: 'test', colour: colours.test }],
+    legend: [{ name: 'training', colour: colours.smoothed }, { name: 'single steps', colour: colours.training }, { name: 'test', colour: colours.test }],
     plot: {
       ...size,
       x: epochs,

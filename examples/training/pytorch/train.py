@@ -6,9 +6,9 @@ Goes on with a model from vitgrad in PyTorch, on any number of processes and mac
 On one machine `python3 train.py --processes 2` does the same. (The torchrun of PyTorch 1.13 fails by itself under Python 3.11, unless
 it is given `--redirects 9:1 --tee 9:1`, which change nothing.)
 
-It needs PyTorch alone, and the files that it came with: model.safetensors, whose weights it starts from, and the model's own program.
+It needs PyTorch, NumPy and the files that it came with: model.safetensors, whose weights it starts from, and the model's own program.
 The loss that is printed first is that of the pictures in sample.safetensors, which vitgrad has computed, too; training uses them where
-no --data are given. At the end the weights are in trained.safetensors, which vitgrad reads.
+no --data are given. After each epoch the weights are in trained.safetensors, which vitgrad reads.
 """
 import argparse
 import importlib
@@ -19,13 +19,16 @@ import socket
 import subprocess
 import sys
 
-import numpy as np
-import torch
-from torch import distributed, nn
-from torch.nn import functional as F
-from torch.nn.parallel import DistributedDataParallel
-from torch.utils.data import DataLoader, TensorDataset
-from torch.utils.data.distributed import DistributedSampler
+try:
+    import numpy as np
+    import torch
+    from torch import distributed
+    from torch.nn import functional as F
+    from torch.nn.parallel import DistributedDataParallel
+    from torch.utils.data import DataLoader, TensorDataset
+    from torch.utils.data.distributed import DistributedSampler
+except ModuleNotFoundError as error:
+    sys.exit(f'{sys.executable} has no {error.name}: install what is missing (python3 -m pip install torch numpy), or use a Python that has both')
 
 # ---- safetensors: the length of a header in 8 bytes, the header in JSON, the numbers
 
@@ -70,6 +73,8 @@ def write_safetensors(path, tensors, metadata):
 def load_model(path):
     """The model of a file, the file's metadata, and how its pictures are normalized."""
     weights, metadata = read_safetensors(path)
+    if 'pytorch' not in metadata:
+        sys.exit(f'{path} does not say how its model is built in PyTorch: give a file that `npm run export` or this program has written')
     about = json.loads(metadata['pytorch'])
     model = getattr(importlib.import_module(about['module']), about['class'])(**about['options'])
     model.load_state_dict(weights)
@@ -79,14 +84,16 @@ def load_model(path):
 # ---- data
 
 
+def cifar10_files(folder):
+    return sorted(pathlib.Path(folder).glob('data_batch_*.bin'))
+
+
 def load_data(path, normalization):
     """Pictures and labels: those of a safetensors file, ready for the model, or the training pictures of a folder with CIFAR-10's binary files."""
     if not os.path.isdir(path):
         tensors, _ = read_safetensors(path)
         return tensors['pictures'], tensors['labels'].long()
-    files = sorted(pathlib.Path(path).glob('data_batch_*.bin'))
-    if not files:
-        sys.exit(f"{path} holds none of CIFAR-10's data_batch_*.bin: give the folder that `npm run data:cifar10` has filled, or a safetensors file")
+    files = cifar10_files(path)
     records = np.concatenate([np.fromfile(file, np.uint8).reshape(-1, 3073) for file in files])
     pictures = torch.from_numpy(records[:, 1:].reshape(-1, 3, 32, 32).copy()).float() / 255
     mean, std = (torch.tensor(normalization[name]).reshape(-1, 1, 1) for name in ('mean', 'std'))
@@ -103,13 +110,18 @@ def start_processes(count):
         port = probe.getsockname()[1]
     shared = {'OMP_NUM_THREADS': str(max(1, os.cpu_count() // count)), **os.environ, 'WORLD_SIZE': str(count), 'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': str(port)}
     processes = [subprocess.Popen([sys.executable, *sys.argv], env={**shared, 'RANK': str(rank)}) for rank in range(count)]
-    return max(process.wait() for process in processes)
+    return int(any([process.wait() for process in processes]))
+
+
+# What mean_over_processes sends. It outlives the process group: a tensor whose last owner is gloo's thread needs Python's lock to go, and
+# a process that ends meanwhile holds the lock and waits for the thread, for ever.
+SUMS = torch.zeros(2, dtype=torch.float64)
 
 
 def mean_over_processes(total, count):
-    both = torch.tensor([total, count], dtype=torch.float64)
-    distributed.all_reduce(both)
-    return (both[0] / both[1]).item()
+    SUMS[0], SUMS[1] = total, count
+    distributed.all_reduce(SUMS)
+    return (SUMS[0] / SUMS[1]).item()
 
 
 def start_loss(model, pictures, labels):
@@ -121,19 +133,38 @@ def start_loss(model, pictures, labels):
     return mean_over_processes(loss.item(), len(labels[rank::processes]))
 
 
+def at_least_one(text):
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f'{text}: give a whole number of at least 1')
+    return int(text)
+
+
+def check_files(model, data, out):
+    """Ends the program where a file is missing or cannot be written, before any work is done."""
+    for flag, path in [('--model', model), ('--data', data)]:
+        if not os.path.exists(path):
+            sys.exit(f'{flag} {path}: there is no such file')
+    if os.path.isdir(data) and not cifar10_files(data):
+        sys.exit(f"--data {data} holds none of CIFAR-10's data_batch_*.bin: give the folder that `npm run data:cifar10` has filled, or a safetensors file")
+    folder = pathlib.Path(out).resolve().parent
+    if os.path.isdir(out) or not os.access(folder, os.W_OK):
+        sys.exit(f'--out {out} cannot be written: give a file in a folder that is there and where you may write')
+
+
 def main():
     here = pathlib.Path(__file__).resolve().parent
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--model', default=here / 'model.safetensors', help='weights to start from')
     parser.add_argument('--data', default=here / 'sample.safetensors', help='a folder with CIFAR-10, or a safetensors file with pictures and labels')
     parser.add_argument('--out', default=here / 'trained.safetensors', help='where the weights go')
-    parser.add_argument('--epochs', type=int, default=1)
-    parser.add_argument('--batch', type=int, default=64, help='pictures a step, in each process')
+    parser.add_argument('--epochs', type=at_least_one, default=1)
+    parser.add_argument('--batch', type=at_least_one, default=64, help='pictures a step, in each process')
     parser.add_argument('--lr', type=float, default=1e-4)
     parser.add_argument('--weight-decay', type=float, default=0.05)
     parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--processes', type=int, default=1, help='how many to start where torchrun has started none')
+    parser.add_argument('--processes', type=at_least_one, default=1, help='how many to start where torchrun has started none')
     options = parser.parse_args()
+    check_files(options.model, options.data, options.out)
     if 'RANK' not in os.environ:
         sys.exit(start_processes(options.processes))
 
@@ -147,7 +178,11 @@ def main():
     loss = start_loss(model, sample['pictures'], sample['labels'].long())
     say(f'{distributed.get_world_size()} processes, loss of the sample {loss:.6f}, in vitgrad {float(about_sample["loss"]):.6f}', flush=True)
 
-    data = TensorDataset(*load_data(options.data, normalization))
+    pictures, labels = load_data(options.data, normalization)
+    if pictures.shape[1:] != sample['pictures'].shape[1:]:
+        sizes = (' x '.join(map(str, some.shape[1:])) for some in (pictures, sample['pictures']))
+        sys.exit('{} has pictures of {}, the model takes {}: give the data that it has learnt from'.format(options.data, *sizes))
+    data = TensorDataset(pictures, labels)
     sampler = DistributedSampler(data, seed=options.seed)
     loader = DataLoader(data, batch_size=options.batch, sampler=sampler)
     shared = DistributedDataParallel(model)
@@ -164,9 +199,9 @@ def main():
             total, count = total + loss.item() * len(labels), count + len(labels)
         mean = mean_over_processes(total, count)
         say(f'epoch {epoch + 1}/{options.epochs}: loss {mean:.4f}', flush=True)
-    if is_first:
-        write_safetensors(options.out, model.state_dict(), metadata)
-        say(f'weights in {options.out}')
+        if is_first:
+            write_safetensors(options.out, model.state_dict(), metadata)
+    say(f'weights in {options.out}')
     distributed.destroy_process_group()
 
 

@@ -167,8 +167,6 @@ export function posterize({ values }: Colors, bits: number): Float32Array {
   return values.map((value) => value & mask)
 }
 
-export const invert = ({ values, bound }: Colors): Float32Array => values.map((value) => bound - value)
-
 /** Inverts values from the threshold on. */
 export function solarize({ values, bound }: Colors, threshold: number): Float32Array {
   const least = fround(threshold)

@@ -53,7 +53,7 @@ export abstract class Transform<Drawn = unknown> extends Callable {
 }
 
 /** The pictures of a tensor (..., C, H, W). */
-export function toPictures(operation: string, tensor: Tensor): Picture[] {
+function toPictures(operation: string, tensor: Tensor): Picture[] {
   const { shape } = tensor
   if (shape.length < 3 || numelOf(shape) === 0) throw new ShapeError(operation, `a tensor of shape ${showShape(shape)} is no picture`, 'give (C, H, W), or pictures of equal size as (N, C, H, W)')
   const [channels, height, width] = shape.slice(-3)
