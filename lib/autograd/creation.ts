@@ -2,12 +2,13 @@
 import { cast, castNumber, checkHoldsFractions } from '../tensor/dtype.ts'
 import { ShapeError, ValueError } from '../tensor/errors.ts'
 import { NDArray, type DType } from '../tensor/ndarray.ts'
-import { optionsOf } from '../tensor/options.ts'
+import { argumentsOf, optionsOf, type Given } from '../tensor/options.ts'
 import { defaultGenerator, type Generator } from '../tensor/random.ts'
 import { lane, linspaceNumbers } from '../tensor/sequence.ts'
 import { checkShape, numelOf, showShape, type Shape } from '../tensor/shape.ts'
-import { checkTensors } from './op.ts'
-import { Tensor } from './tensor.ts'
+import { overwritten } from './in-place.ts'
+import { checkTensors, constant, named } from './op.ts'
+import { checkProbabilities, Tensor } from './tensor.ts'
 
 export interface TensorOptions {
   readonly requiresGrad?: boolean
@@ -173,13 +174,13 @@ export function randperm(n: number, given: RandomOptions = {}): Tensor {
   return finish(NDArray.from(Float32Array.from(order), [n], options.dtype), options)
 }
 
-/** 1 with the probability that `probabilities` holds at that place, else 0. Same as torch.bernoulli. */
-export function bernoulli(probabilities: Tensor, given: { readonly generator?: Generator } = {}): Tensor {
-  const { generator } = optionsOf('bernoulli', given, { generator: defaultGenerator })
-  checkTensors('bernoulli', [probabilities])
-  const out = new Float32Array(probabilities.numel())
+/** 1 with the probability that `probabilities` holds at that place, or with probability p everywhere, else 0. Same as torch.bernoulli. */
+export function bernoulli(probabilities: Tensor, ...given: Given<[p: number], { readonly p?: number; readonly generator?: Generator }>): Tensor {
+  const { p, generator } = argumentsOf('bernoulli', given, { p: undefined, generator: defaultGenerator }, 1)
+  if (p !== undefined) return emptyLike(probabilities).bernoulli_(p, { generator })
+  const out = new Float32Array(checkProbabilities('bernoulli', probabilities).numel())
   generator.bernoulliEach(out, probabilities.data)
-  return new Tensor(NDArray.from(out, probabilities.shape))
+  return named('BernoulliBackward0', overwritten([probabilities, constant(NDArray.from(out, probabilities.shape))]))
 }
 
 /** `value` everywhere, the numbers in the order in which x's lie in memory, where those lie densely. */

@@ -10,7 +10,7 @@ export { cat, stack } from './ops/joining.ts'
 
 /** a where the condition is not 0, else b, with broadcasting. Same as torch.where. */
 export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
-  checkTensors('where', [condition, a, b].filter((operand) => typeof operand !== 'number'))
+  checkTensors('where', [condition, a, b].filter((operand) => typeof operand !== 'number' && typeof operand !== 'boolean'))
   return choosing(condition, a, b)
 }
 

@@ -1,9 +1,9 @@
 /** Tensor: an array of numbers that remembers how it was computed. Its methods only delegate to operations. */
-import { cast, checkHoldsFractions } from '../tensor/dtype.ts'
+import { cast, checkHoldsFractions, checkIsFloat } from '../tensor/dtype.ts'
 import { GraphError, IndexError, ShapeError, ValueError } from '../tensor/errors.ts'
 import { formatTensor } from '../tensor/format.ts'
 import { NDArray, type DType } from '../tensor/ndarray.ts'
-import { numberOf, optionsOf, withFirst, type FirstOr, type Named } from '../tensor/options.ts'
+import { argumentsOf, optionsOf, required, type Arguments, type Given } from '../tensor/options.ts'
 import { defaultGenerator, type Generator } from '../tensor/random.ts'
 import { broadcastShapes, normalizeDim, normalizeDims, showShape, type Shape } from '../tensor/shape.ts'
 import { allocatingIn, evict, lend, Region, takeBack, type Storage } from '../tensor/storage.ts'
@@ -13,7 +13,7 @@ import type { Hook, Node } from './graph.ts'
 import { changeInPlace, overwritten } from './in-place.ts'
 import { at, trueIndices, type Index } from './index-expression.ts'
 import { checkTensors, constant, named, own, scalar, setTensorFactory } from './op.ts'
-import { clamp, gelu, relu, sigmoid, tanh, type GeluOptions } from './ops/activations.ts'
+import { clamp, clampTensor, gelu, relu, sigmoid, tanh, type GeluOptions } from './ops/activations.ts'
 import { add, compare, div, isNaN, maximum, minimum, mul, pow, powTensor, sub } from './ops/arithmetic.ts'
 import { checkedIndex, gather, scatterAdd, take } from './ops/indexing.ts'
 import { cat, flip } from './ops/joining.ts'
@@ -28,7 +28,7 @@ import { triangle } from './ops/triangle.ts'
 import { expand, permute, reshape, select, slice, split, squeeze, transpose, unbind, unsqueeze, view } from './ops/views.ts'
 import { beside, choosing } from './ops/where.ts'
 
-export type Operand = Tensor | number
+export type Operand = Tensor | number | boolean
 
 /** Dimensions to reduce: one, several, or all when left out. */
 export type Dims = number | readonly number[] | null
@@ -37,6 +37,28 @@ export interface ReduceOptions {
   readonly dim?: Dims
   readonly keepdim?: boolean
 }
+
+interface ReduceOneOptions {
+  readonly dim: number
+  readonly keepdim?: boolean
+}
+
+type Varying = Given<[dim: Dims, unbiased: boolean, keepdim: boolean], VarOptions>
+type Reducing = Given<[dim: Dims, keepdim: boolean], ReduceOptions>
+type ReducingOne = Given<[dim: number | null, keepdim: boolean], { readonly dim?: number | null; readonly keepdim?: boolean }>
+type OfDim = Arguments<[dim: number], [], { readonly dim: number }>
+
+interface RollOptions {
+  readonly shifts: number | readonly number[]
+  readonly dims?: number | readonly number[]
+}
+
+type Bound = number | Tensor | null
+type Bounds = Given<[min: Bound, max: Bound], { readonly min?: Bound; readonly max?: Bound }>
+
+type Filling = Arguments<[mask: Tensor, value: Operand], [], { readonly mask: Tensor; readonly value: Operand }>
+
+type NormOrder = number | 'fro' | null
 
 export interface VarOptions extends ReduceOptions {
   /** Divide by n − 1 (default) or by n. */
@@ -49,6 +71,8 @@ export interface SortOptions {
   readonly dim?: number
   /** From the largest on. */
   readonly descending?: boolean
+  /** Equal numbers keep their order in any case. */
+  readonly stable?: boolean
 }
 
 export interface FlattenOptions {
@@ -60,6 +84,8 @@ export interface TopkOptions {
   readonly dim?: number
   /** The largest (default) or the smallest. */
   readonly largest?: boolean
+  /** They are sorted in any case. */
+  readonly sorted?: boolean
 }
 
 /** What max(dim), min(dim), sort and topk return: `const [values, indices] = x.max(1)`. */
@@ -208,7 +234,8 @@ export class Tensor {
     return this.#output
   }
   /** Asks for gradients with respect to this tensor, or no longer. Only a leaf can change its mind. */
-  requiresGrad_(value = true): this {
+  requiresGrad_(...given: Given<[requiresGrad: boolean], { readonly requiresGrad?: boolean }>): this {
+    const { requiresGrad: value } = argumentsOf('requiresGrad_', given, { requiresGrad: true })
     if (!value && !this.isLeaf) throw new GraphError('requiresGrad_', 'the tensor is the result of a recorded operation and cannot stop to require a gradient', 'use detach()')
     if (value && this.dtype !== 'float32') throw new GraphError('requiresGrad_', `a tensor of ${this.dtype} has no gradient`, 'only float32 tensors can require one')
     this.#requiresGrad = value || !this.isLeaf
@@ -218,9 +245,9 @@ export class Tensor {
    * Adds the gradients of this tensor to `grad` of every leaf that it was computed from. A tensor that is no scalar needs
    * `gradient`, of its shape. Releases the graph unless `retainGraph`. Same as torch.Tensor.backward.
    */
-  backward(gradient?: Tensor | null | engine.BackwardOptions, options?: engine.BackwardOptions): void {
-    if (gradient === null || gradient === undefined || gradient instanceof Tensor) engine.backward(this, gradient, options)
-    else engine.backward(this, null, gradient)
+  backward(...given: Given<[gradient: Tensor | null, retainGraph: boolean | null, createGraph: boolean], engine.BackwardOptions & { readonly gradient?: Tensor | null }>): void {
+    const { gradient, retainGraph, createGraph } = argumentsOf('backward', given, { gradient: null, retainGraph: null, createGraph: false })
+    engine.backward(this, gradient, { retainGraph: retainGraph ?? createGraph, createGraph })
   }
   /** The same numbers without history, for as long as they are used. The storage is shared. */
   detach(): Tensor {
@@ -450,106 +477,121 @@ export class Tensor {
   silu(): Tensor {
     return named('SiluBackward0', this.mul(this.sigmoid()))
   }
-  /** Limited to [min, max]; either may be left out. clamp(0, 1) or clamp({ min: 0 }). */
-  clamp(min?: number | null | { readonly min?: number | null; readonly max?: number | null }, max?: number | null): Tensor {
-    const bounds = typeof min === 'object' && min !== null ? min : { min, max }
-    if (typeof bounds.min !== 'number' && typeof bounds.max !== 'number') throw new ValueError('clamp', 'neither min nor max was given as a number', 'give at least one of them')
-    return named('ClampBackward1', clamp([this], [bounds.min ?? -Infinity, bounds.max ?? Infinity]))
+  /** Limited to [min, max], numbers or tensors; either may be left out. clamp(0, 1) or clamp({ min: 0 }). */
+  clamp(...given: Bounds): Tensor {
+    const { min, max } = argumentsOf('clamp', given, { min: null, max: null })
+    if (min === null && max === null) throw new ValueError('clamp', 'neither min nor max was given', 'give at least one of them')
+    checkTensors('clamp', [min, max].filter((bound) => typeof bound !== 'number' && bound !== null))
+    const [least, most] = [min, max].map((bound) => (bound instanceof Tensor && bound.ndim === 0 && !bound.requiresGrad ? bound.item() : bound))
+    if (least instanceof Tensor || most instanceof Tensor) {
+      if (typeof least === 'number' || typeof most === 'number') throw new ValueError('clamp', 'a tensor and a number were given as bounds', 'give two of one kind')
+      return named('ClampBackward0', clampTensor([this, least as Tensor | null, most as Tensor | null], { min: least !== null, max: most !== null }))
+    }
+    // What is no number is no bound.
+    return named('ClampBackward1', clamp([this], [Number.isNaN(least) ? -Infinity : least ?? -Infinity, Number.isNaN(most) ? Infinity : most ?? Infinity]))
   }
 
   // ---- reductions: over all dimensions, one, or several
 
-  sum(dim?: Dims | ReduceOptions, keepdim?: boolean | ReduceOptions): Tensor {
-    const { reduction, all } = this.#reduction('sum', dim, keepdim)
+  sum(...given: Reducing): Tensor {
+    const { reduction, all } = this.#reduction('sum', given)
     return named(all ? 'SumBackward0' : 'SumBackward1', sum([this], reduction))
   }
-  mean(dim?: Dims | ReduceOptions, keepdim?: boolean | ReduceOptions): Tensor {
-    const { reduction, all, count } = this.#reduction('mean', dim, keepdim)
+  mean(...given: Reducing): Tensor {
+    const { reduction, all, count } = this.#reduction('mean', given)
+    checkIsFloat('mean', this.dtype)
     return named(all ? 'MeanBackward0' : 'MeanBackward1', sum([this], reduction).div(count))
   }
   /** Variance around the mean, computed in two passes; of n − 1 degrees of freedom unless told otherwise. */
-  var(dim?: Dims | VarOptions, options?: boolean | VarOptions): Tensor {
-    const { unbiased, correction, ...where } = optionsOf('var', byName<VarOptions>(dim, options), { dim: null, keepdim: false, unbiased: true, correction: undefined })
-    const { reduction, count } = this.#reduction('var', where, undefined)
+  var(...given: Given<[unbiased: boolean], VarOptions> | Varying): Tensor {
+    // As in PyTorch var(false) is of all numbers.
+    const [first, ...rest] = given
+    const placed = typeof first === 'boolean' ? [null, first, ...rest] : given
+    const { unbiased, correction, dim, keepdim } = argumentsOf('var', placed as Varying, { dim: null, unbiased: true, keepdim: false, correction: undefined }, 3)
+    const { reduction, count } = this.#reduction('var', [dim, keepdim])
+    checkIsFloat('var', this.dtype)
     const centred = this.sub(this.mean([...reduction.dims], true))
     const squares = reduction.dims.length === 0 ? centred.mul(centred) : sum([centred.mul(centred)], reduction)
     return named('VarBackward0', squares.div(Math.max(0, count - (correction ?? (unbiased ? 1 : 0)))))
   }
-  std(dim?: Dims | VarOptions, options?: boolean | VarOptions): Tensor {
-    return std([this.var(dim, options)])
+  std(...given: Given<[unbiased: boolean], VarOptions> | Varying): Tensor {
+    return std([this.var(...given)])
   }
   /** Largest elements; equal ones share the gradient. */
-  amax(dim?: Dims | ReduceOptions, keepdim?: boolean | ReduceOptions): Tensor {
-    return amax([this], this.#reduction('amax', dim, keepdim).reduction)
+  amax(...given: Reducing): Tensor {
+    return amax([this], this.#reduction('amax', given).reduction)
   }
-  amin(dim?: Dims | ReduceOptions, keepdim?: boolean | ReduceOptions): Tensor {
-    return amin([this], this.#reduction('amin', dim, keepdim).reduction)
+  amin(...given: Reducing): Tensor {
+    return amin([this], this.#reduction('amin', given).reduction)
   }
   /** The largest element, or `[values, indices]` along a dimension, where the first of equal ones counts, or maximum(other). */
   max(other?: Tensor): Tensor
-  max(dim: number | ReduceOptions, keepdim?: boolean | ReduceOptions): ValuesAndIndices
-  max(dim?: number | ReduceOptions | Tensor, keepdim?: boolean | ReduceOptions): Tensor | ValuesAndIndices {
-    return dim instanceof Tensor ? this.maximum(dim) : this.#extremum('max', dim, keepdim)
+  max(...given: Arguments<[dim: number], [keepdim: boolean], ReduceOneOptions>): ValuesAndIndices
+  max(...given: readonly [other?: Tensor] | ReducingOne): Tensor | ValuesAndIndices {
+    return given[0] instanceof Tensor ? this.maximum(given[0]) : this.#extremum('max', given as ReducingOne)
   }
   min(other?: Tensor): Tensor
-  min(dim: number | ReduceOptions, keepdim?: boolean | ReduceOptions): ValuesAndIndices
-  min(dim?: number | ReduceOptions | Tensor, keepdim?: boolean | ReduceOptions): Tensor | ValuesAndIndices {
-    return dim instanceof Tensor ? this.minimum(dim) : this.#extremum('min', dim, keepdim)
+  min(...given: Arguments<[dim: number], [keepdim: boolean], ReduceOneOptions>): ValuesAndIndices
+  min(...given: readonly [other?: Tensor] | ReducingOne): Tensor | ValuesAndIndices {
+    return given[0] instanceof Tensor ? this.minimum(given[0]) : this.#extremum('min', given as ReducingOne)
   }
   /** Index of the first largest element, of all in row-major order or along a dimension. */
-  argmax(dim?: number | ReduceOptions | null, keepdim?: boolean | ReduceOptions): Tensor {
-    const { reduction, all } = this.#singleReduction('argmax', dim, keepdim)
+  argmax(...given: ReducingOne): Tensor {
+    const { reduction, all } = this.#singleReduction('argmax', given)
     return argExtremum('max', this, all ? undefined : reduction.dims[0] ?? 0, reduction.keepdim)
   }
-  argmin(dim?: number | ReduceOptions | null, keepdim?: boolean | ReduceOptions): Tensor {
-    const { reduction, all } = this.#singleReduction('argmin', dim, keepdim)
+  argmin(...given: ReducingOne): Tensor {
+    const { reduction, all } = this.#singleReduction('argmin', given)
     return argExtremum('min', this, all ? undefined : reduction.dims[0] ?? 0, reduction.keepdim)
   }
   /** Product of all elements, or along one dimension. */
-  prod(dim?: number | ReduceOptions | null, keepdim?: boolean | ReduceOptions): Tensor {
-    const { reduction, all } = this.#singleReduction('prod', dim, keepdim)
+  prod(...given: ReducingOne): Tensor {
+    const { reduction, all } = this.#singleReduction('prod', given)
     if (all) return own('ProdBackward0', prod([this.reshape([-1])], 0).reshape(reduction.keepdim ? this.shape.map(() => 1) : []))
     const product = prod([this], reduction.dims[0] ?? 0)
     return own('ProdBackward1', reduction.keepdim && this.ndim > 0 ? product.unsqueeze(reduction.dims[0]) : product)
   }
   /** Running sums along a dimension. */
-  cumsum(dim: Named<'dim'>): Tensor {
-    return cumsum([this], numberOf('cumsum', 'dim', dim))
+  cumsum(...given: OfDim): Tensor {
+    return cumsum([this], argumentsOf('cumsum', given, { dim: required }).dim)
   }
   /** log Σ exp(x), without overflow. */
-  logsumexp(dim: Dims | ReduceOptions, keepdim?: boolean | ReduceOptions): Tensor {
-    return logsumexp([this], this.#reduction('logsumexp', dim, keepdim).reduction)
+  logsumexp(...given: Arguments<[dim: Dims], [keepdim: boolean], { readonly dim: Dims; readonly keepdim?: boolean }>): Tensor {
+    return logsumexp([this], this.#reduction('logsumexp', given as Reducing).reduction)
   }
-  /** (Σ |x|ᵖ)^(1/p) over all numbers or along dimensions; p = Infinity for the largest |x|. Same as torch.Tensor.norm. */
-  norm(p: number | (ReduceOptions & { readonly p?: number }) = 2, dim?: Dims | ReduceOptions, keepdim?: boolean | ReduceOptions): Tensor {
-    const { p: order = 2, ...where } = typeof p === 'number' ? { p, ...byName<ReduceOptions>(dim, keepdim) } : p
-    return own('NormBackward1', norm('norm', this, order, this.#reduction('norm', where, undefined).reduction))
+  /**
+   * (Σ |x|ᵖ)^(1/p) over all numbers or along dimensions; for p = ±Infinity the largest or smallest |x|, for 0 how many are not 0; 'fro' is
+   * 2. Same as torch.Tensor.norm.
+   */
+  norm(...given: Given<[p: NormOrder, dim: Dims, keepdim: boolean], ReduceOptions & { readonly p?: NormOrder }>): Tensor {
+    const { p, dim, keepdim } = argumentsOf('norm', given, { p: 'fro', dim: null, keepdim: false })
+    const { reduction, all } = this.#reduction('norm', [dim, keepdim])
+    return norm('norm', this, p ?? 'fro', reduction, !all && reduction.dims.length === 2)
   }
   /** Sorted along a dimension: `const [values, indices] = x.sort()`. Equal numbers keep their order; NaN counts as the largest. */
-  sort(dim: number | SortOptions = -1, options: boolean | SortOptions = {}): ValuesAndIndices {
-    const chosen = this.#sorting('sort', dim, options)
+  sort(...given: Given<[dim: number, descending: boolean], SortOptions>): ValuesAndIndices {
+    const chosen = this.#sorting('sort', given)
     return new ValuesAndIndices('sort', ...sort(this, chosen.dim, chosen.descending))
   }
   /** Where along a dimension the smallest number stands, the second smallest, and so on. */
-  argsort(dim: number | SortOptions = -1, options: boolean | SortOptions = {}): Tensor {
-    const chosen = this.#sorting('argsort', dim, options)
+  argsort(...given: Given<[dim: number, descending: boolean], SortOptions>): Tensor {
+    const chosen = this.#sorting('argsort', given)
     return sortedIndices(this, chosen.dim, chosen.descending)
   }
-  #sorting(operation: string, dim: number | SortOptions, options: boolean | SortOptions) {
-    const given = { ...(typeof dim === 'number' ? { dim } : dim), ...(typeof options === 'boolean' ? { descending: options } : options) }
-    const chosen = optionsOf<SortOptions, { dim: number; descending: boolean }>(operation, given, { dim: -1, descending: false })
+  #sorting(operation: string, given: Given<[dim: number, descending: boolean], SortOptions>) {
+    const chosen = argumentsOf(operation, given, { dim: -1, descending: false, stable: false }, 2)
     return { ...chosen, dim: normalizeDim(operation, chosen.dim, this.ndim) }
   }
   /** The k largest numbers along a dimension, from the largest on, or the smallest: `const [values, indices] = x.topk(5)`. */
-  topk(k: number, dim: number | TopkOptions = -1, options: TopkOptions = {}): ValuesAndIndices {
-    const { dim: along, largest } = optionsOf<TopkOptions, { dim: number; largest: boolean }>('topk', { ...(typeof dim === 'number' ? { dim } : dim), ...options }, { dim: -1, largest: true })
-    return new ValuesAndIndices('topk', ...topk(this, k, normalizeDim('topk', along, this.ndim), largest))
+  topk(...given: Arguments<[k: number], [dim: number, largest: boolean, sorted: boolean], TopkOptions & { readonly k: number }>): ValuesAndIndices {
+    const { k, dim, largest } = argumentsOf('topk', given, { k: required, dim: -1, largest: true, sorted: true })
+    return new ValuesAndIndices('topk', ...topk(this, k, normalizeDim('topk', dim, this.ndim), largest))
   }
-  softmax(dim: Named<'dim'>): Tensor {
-    return softmax([this], normalizeDim('softmax', numberOf('softmax', 'dim', dim), this.ndim))
+  softmax(...given: OfDim): Tensor {
+    return softmax([this], normalizeDim('softmax', argumentsOf('softmax', given, { dim: required }).dim, this.ndim))
   }
-  logSoftmax(dim: Named<'dim'>): Tensor {
-    return logSoftmax([this], normalizeDim('logSoftmax', numberOf('logSoftmax', 'dim', dim), this.ndim))
+  logSoftmax(...given: OfDim): Tensor {
+    return logSoftmax([this], normalizeDim('logSoftmax', argumentsOf('logSoftmax', given, { dim: required }).dim, this.ndim))
   }
   /** Whether any element (all elements) are not 0. */
   any(): boolean {
@@ -559,21 +601,20 @@ export class Tensor {
     return !this.array.values().includes(0)
   }
 
-  #reduction(operation: string, dim: Dims | ReduceOptions | undefined, keepdim: boolean | ReduceOptions | undefined) {
-    const { dim: chosen, keepdim: keeps } = optionsOf(operation, byName<ReduceOptions>(dim, keepdim), { dim: null, keepdim: false })
-    const dims = normalizeDims(operation, chosen, this.ndim)
-    const all = chosen === null || (typeof chosen !== 'number' && chosen.length === 0)
+  #reduction(operation: string, given: Reducing) {
+    const { dim, keepdim } = argumentsOf(operation, given, { dim: null, keepdim: false })
+    const dims = normalizeDims(operation, dim, this.ndim)
     const count = dims.reduce((product, d) => product * this.shape[d], 1)
-    return { all, count, reduction: { dims, keepdim: keeps } }
+    return { all: dim === null, count, reduction: { dims, keepdim } }
   }
   /** A reduction over all dimensions or a single one. */
-  #singleReduction(operation: string, dim: Dims | ReduceOptions | undefined, keepdim: boolean | ReduceOptions | undefined) {
-    const { reduction, all } = this.#reduction(operation, dim, keepdim)
+  #singleReduction(operation: string, given: ReducingOne) {
+    const { reduction, all } = this.#reduction(operation, given)
     if (!all && reduction.dims.length > 1) throw new IndexError(operation, `dimensions [${reduction.dims.join(', ')}] are more than one`, 'give a single dimension, or none for all')
     return { reduction, all }
   }
-  #extremum(op: 'max' | 'min', dim: number | ReduceOptions | undefined, keepdim: boolean | ReduceOptions | undefined): Tensor | ValuesAndIndices {
-    const { reduction, all } = this.#singleReduction(op, dim, keepdim)
+  #extremum(op: 'max' | 'min', given: ReducingOne): Tensor | ValuesAndIndices {
+    const { reduction, all } = this.#singleReduction(op, given)
     const name = op === 'max' ? 'MaxBackward' : 'MinBackward'
     if (all) return named(`${name}1`, (op === 'max' ? amax : amin)([this], reduction))
     const [d = 0] = reduction.dims
@@ -609,8 +650,8 @@ export class Tensor {
     return view([this], listOf(shape))
   }
   /** Merges the dimensions from `startDim` to `endDim` into one. */
-  flatten(start: FirstOr<number, FlattenOptions> = 0, end = -1): Tensor {
-    const { startDim, endDim } = optionsOf<FlattenOptions, { startDim: number; endDim: number }>('flatten', withFirst('startDim', start, { endDim: end }), { startDim: 0, endDim: -1 })
+  flatten(...given: Given<[startDim: number, endDim: number], FlattenOptions>): Tensor {
+    const { startDim, endDim } = argumentsOf('flatten', given, { startDim: 0, endDim: -1 })
     if (this.ndim === 0) return this.reshape([1])
     const first = normalizeDim('flatten', startDim, this.ndim)
     const last = normalizeDim('flatten', endDim, this.ndim)
@@ -619,7 +660,8 @@ export class Tensor {
     const merged = this.shape.slice(first, last + 1).reduce((product, size) => product * size, 1)
     return this.reshape(this.shape.toSpliced(first, last + 1 - first, merged))
   }
-  transpose(dim0: number, dim1: number): Tensor {
+  transpose(...given: Arguments<[dim0: number, dim1: number], [], { readonly dim0: number; readonly dim1: number }>): Tensor {
+    const { dim0, dim1 } = argumentsOf('transpose', given, { dim0: required, dim1: required })
     return transpose([this], [dim0, dim1])
   }
   /** The transpose of a matrix; a vector or a scalar as it is. */
@@ -640,28 +682,31 @@ export class Tensor {
     return this.expand(other.shape)
   }
   /** Without dimensions of size 1: all of them, or the given ones. */
-  squeeze(dim?: number | readonly number[] | { readonly dim: number }): Tensor {
+  squeeze(...given: Given<[dim: number | readonly number[]], { readonly dim?: number | readonly number[] }>): Tensor {
+    const { dim } = argumentsOf('squeeze', given, { dim: undefined })
     if (dim === undefined) return squeeze([this], undefined)
-    if (isOptions<{ readonly dim: number }>(dim)) return this.squeeze(numberOf('squeeze', 'dim', dim))
     return named('SqueezeBackward1', squeeze([this], normalizeDims('squeeze', dim, this.ndim)))
   }
-  unsqueeze(dim: Named<'dim'>): Tensor {
-    return unsqueeze([this], numberOf('unsqueeze', 'dim', dim))
+  unsqueeze(...given: OfDim): Tensor {
+    return unsqueeze([this], argumentsOf('unsqueeze', given, { dim: required }).dim)
   }
   /** Element `index` along `dim`, without that dimension. */
-  select(dim: number, index: number): Tensor {
+  select(...given: Arguments<[dim: number, index: number], [], { readonly dim: number; readonly index: number }>): Tensor {
+    const { dim, index } = argumentsOf('select', given, { dim: required, index: required })
     return select([this], [dim, index])
   }
   /** `length` elements from `start` along `dim`. */
-  narrow(dim: number, start: number, length: number): Tensor {
+  narrow(...given: Arguments<[dim: number, start: number, length: number], [], { readonly dim: number; readonly start: number; readonly length: number }>): Tensor {
+    const { dim, start, length } = argumentsOf('narrow', given, { dim: required, start: required, length: required })
     const narrowed = this.array.narrow(dim, start, length)
     const d = normalizeDim('narrow', dim, this.ndim)
     const first = start < 0 ? start + this.shape[d] : start
     return slice([this], narrowed.shape.map((size, i) => ({ start: i === d ? first : 0, size, step: 1 })))
   }
   /** Parts of `size` along `dim` (the last may be smaller), or of the listed sizes. */
-  split(size: number | readonly number[], dim: Named<'dim'> = 0): Tensor[] {
-    const d = normalizeDim('split', numberOf('split', 'dim', dim, 0), this.ndim)
+  split(...given: Arguments<[splitSize: number | readonly number[]], [dim: number], { readonly splitSize: number | readonly number[]; readonly dim?: number }>): Tensor[] {
+    const { splitSize: size, dim } = argumentsOf('split', given, { splitSize: required, dim: 0 })
+    const d = normalizeDim('split', dim, this.ndim)
     const total = this.shape[d] ?? 0
     if (typeof size === 'number') {
       if (!Number.isInteger(size) || size < 0 || (size === 0 && total > 0)) throw new ValueError('split', `${size} is no size for the parts of dimension ${d} of size ${total}`, 'give a whole number of at least 1')
@@ -673,16 +718,17 @@ export class Tensor {
     return split([this], { sizes: size, dim: d }).map((part) => named('SplitWithSizesBackward0', part))
   }
   /** At most `chunks` parts of equal size along `dim`; the last may be smaller. */
-  chunk(chunks: number, dim: Named<'dim'> = 0): Tensor[] {
+  chunk(...given: Arguments<[chunks: number], [dim: number], { readonly chunks: number; readonly dim?: number }>): Tensor[] {
+    const { chunks, dim } = argumentsOf('chunk', given, { chunks: required, dim: 0 })
     if (!Number.isInteger(chunks) || chunks < 1) throw new ValueError('chunk', `${chunks} is no number of parts`, 'give a whole number of at least 1')
-    const d = normalizeDim('chunk', numberOf('chunk', 'dim', dim, 0), this.ndim)
+    const d = normalizeDim('chunk', dim, this.ndim)
     const total = this.shape[d] ?? 0
     if (total === 0) return this.split(Array.from({ length: chunks }, () => 0), d)
     return this.split(Math.ceil(total / chunks), d)
   }
   /** All elements along `dim`, without that dimension. */
-  unbind(dim: Named<'dim'> = 0): Tensor[] {
-    const d = normalizeDim('unbind', numberOf('unbind', 'dim', dim, 0), this.ndim)
+  unbind(...given: Given<[dim: number], { readonly dim?: number }>): Tensor[] {
+    const d = normalizeDim('unbind', argumentsOf('unbind', given, { dim: 0 }).dim, this.ndim)
     if (this.ndim === 0) throw new ValueError('unbind', 'a scalar has no dimension to take apart', 'unsqueeze it first')
     return unbind([this], d)
   }
@@ -697,19 +743,22 @@ export class Tensor {
     return own('RepeatBackward0', blocks.clone().reshape(times.map((n, d) => n * sizes[d])))
   }
   /** Each element `repeats` times in a row along `dim`, or of all elements in row-major order. */
-  repeatInterleave(repeats: number, dim?: number): Tensor {
-    if (dim === undefined || this.ndim === 0) return this.reshape([-1]).repeatInterleave(repeats, dim ?? 0)
-    if (!Number.isInteger(repeats) || repeats < 0) throw new ValueError('repeatInterleave', `${repeats} does not say how often each element is repeated`, 'give a whole number of at least 0')
+  repeatInterleave(...given: Arguments<[repeats: number | Tensor], [dim: number | null], { readonly repeats: number | Tensor; readonly dim?: number | null }>): Tensor {
+    const { repeats, dim } = argumentsOf('repeatInterleave', given, { repeats: required, dim: null })
+    if (dim === null || this.ndim === 0) return this.reshape([-1]).repeatInterleave(repeats, dim ?? 0)
     const d = normalizeDim('repeatInterleave', dim, this.ndim)
-    const index = Float32Array.from({ length: this.shape[d] * repeats }, (_, i) => Math.floor(i / repeats))
-    return this.indexSelect(d, constant(NDArray.from(index, [index.length], 'int64')))
+    const times = typeof repeats === 'number' ? new Array<number>(this.shape[d]).fill(repeats) : [...toTensor('repeatInterleave', repeats).data]
+    if (times.length !== this.shape[d] || !times.every((n) => Number.isInteger(n) && n >= 0))
+      throw new ValueError('repeatInterleave', `${String(repeats)} does not say how often each of ${this.shape[d]} elements is repeated`, 'give a whole number of at least 0, or one for each')
+    return this.indexSelect(d, times.flatMap((n, i) => new Array<number>(n).fill(i)))
   }
   /** The order of elements reversed along the given dimensions. */
   flip(...dims: (number | Shape)[]): Tensor {
     return flip([this], listOf(dims))
   }
   /** Elements moved on by `shifts` along `dims`, those that fall off coming back in front. Without dims: in row-major order. */
-  roll(shifts: number | readonly number[], dims?: number | readonly number[]): Tensor {
+  roll(...given: Arguments<[shifts: number | readonly number[]], [dims: number | readonly number[]], RollOptions>): Tensor {
+    const { shifts, dims } = argumentsOf('roll', given, { shifts: required, dims: undefined })
     if (dims === undefined) return own('RollBackward0', this.reshape([-1]).roll(shifts, 0).reshape(this.shape))
     const along = [dims].flat()
     const by = typeof shifts === 'number' ? [shifts] : shifts
@@ -722,12 +771,12 @@ export class Tensor {
     }, this)
   }
   /** Below and on the diagonal of the last two dimensions as it is, 0 above. */
-  tril(diagonal: Named<'diagonal'> = 0): Tensor {
-    return named('TrilBackward0', choosing(triangle('tril', this.shape, numberOf('tril', 'diagonal', diagonal, 0)), this, scalar(0, this.dtype)))
+  tril(...given: Given<[diagonal: number], { readonly diagonal?: number }>): Tensor {
+    return named('TrilBackward0', choosing(triangle('tril', this.shape, argumentsOf('tril', given, { diagonal: 0 }).diagonal), this, scalar(0, this.dtype)))
   }
   /** On and above the diagonal of the last two dimensions as it is, 0 below. */
-  triu(diagonal: Named<'diagonal'> = 0): Tensor {
-    return named('TriuBackward0', choosing(triangle('triu', this.shape, numberOf('triu', 'diagonal', diagonal, 0)), this, scalar(0, this.dtype)))
+  triu(...given: Given<[diagonal: number], { readonly diagonal?: number }>): Tensor {
+    return named('TriuBackward0', choosing(triangle('triu', this.shape, argumentsOf('triu', given, { diagonal: 0 }).diagonal), this, scalar(0, this.dtype)))
   }
   /** This tensor where it is dense in row-major order, else a copy that is. */
   contiguous(): Tensor {
@@ -741,16 +790,19 @@ export class Tensor {
     return at(this, expression, (index): index is Tensor => index instanceof Tensor)
   }
   /** out[i][j] = x[i][index[i][j]] for dim 1. Same as torch.gather. */
-  gather(dim: number, index: Tensor): Tensor {
+  gather(...given: Arguments<[dim: number, index: Tensor], [], { readonly dim: number; readonly index: Tensor }>): Tensor {
+    const { dim, index } = argumentsOf('gather', given, { dim: required, index: required })
     checkTensors('gather', [index])
     return gather([this, index], dim)
   }
   /** A copy with `source` added at the places that gather would read. Same as torch.scatter_add. */
-  scatterAdd(dim: number, index: Tensor, source: Tensor): Tensor {
+  scatterAdd(...given: Arguments<[dim: number, index: Tensor, src: Tensor], [], { readonly dim: number; readonly index: Tensor; readonly src: Tensor }>): Tensor {
+    const { dim, index, src: source } = argumentsOf('scatterAdd', given, { dim: required, index: required, src: required })
     return named('ScatterAddBackward0', this.add(scatterAdd([source, index], { dim, shape: this.shape })))
   }
   /** The elements at `index` along `dim`. */
-  indexSelect(dim: number, index: Tensor | readonly number[]): Tensor {
+  indexSelect(...given: Arguments<[dim: number, index: Tensor | readonly number[]], [], { readonly dim: number; readonly index: Tensor | readonly number[] }>): Tensor {
+    const { dim, index } = argumentsOf('indexSelect', given, { dim: required, index: required })
     if (typeof index !== 'object' || index === null) throw new ValueError('indexSelect', `${String(index)} is no index`, 'give a vector or a list of whole numbers')
     const positions = index instanceof Tensor ? index : constant(NDArray.from(Float32Array.from(index), [index.length], 'int64'))
     const d = normalizeDim('indexSelect', dim, this.ndim)
@@ -760,12 +812,14 @@ export class Tensor {
     return own('IndexSelectBackward0', take([this.transpose(0, d), checked.reshape([-1])]).transpose(0, d).contiguous())
   }
   /** `value` where the mask is not 0, else this tensor. */
-  maskedFill(mask: Tensor, value: Operand): Tensor {
+  maskedFill(...given: Filling): Tensor {
+    const { mask, value } = argumentsOf('maskedFill', given, { mask: required, value: required })
     const filling = this.dtype === 'float32' ? value : constant(cast('maskedFill', toTensor('maskedFill', value).array, this.dtype))
     return named('MaskedFillBackward0', choosing(mask, filling, this))
   }
   /** The elements where the mask is not 0, in row-major order, with broadcasting. */
-  maskedSelect(mask: Tensor): Tensor {
+  maskedSelect(...given: Arguments<[mask: Tensor], [], { readonly mask: Tensor }>): Tensor {
+    const { mask } = argumentsOf('maskedSelect', given, { mask: required })
     checkTensors('maskedSelect', [mask])
     const shape = broadcastShapes('maskedSelect', this.shape, mask.shape)
     return own('MaskedSelectBackward0', this.expand(shape).reshape([-1]).at(trueIndices(mask.expand(shape))))
@@ -785,8 +839,8 @@ export class Tensor {
   div_(other: Operand): this {
     return this.#inPlace('div_', (old) => old.div(other))
   }
-  clamp_(min?: number | null, max?: number | null): this {
-    return this.#inPlace('clamp_', (old) => old.clamp(min, max))
+  clamp_(...given: Bounds): this {
+    return this.#inPlace('clamp_', (old) => old.clamp(...given))
   }
   /** max(x, 0) in place. */
   relu_(): this {
@@ -804,23 +858,25 @@ export class Tensor {
     return this.#inPlace('zero_', (old) => named('ZeroBackward0', overwritten([old, scalar(0)])))
   }
   /** `value` where the mask is not 0. */
-  maskedFill_(mask: Tensor, value: Operand): this {
-    return this.#inPlace('maskedFill_', (old) => old.maskedFill(mask, value))
+  maskedFill_(...given: Filling): this {
+    return this.#inPlace('maskedFill_', (old) => old.maskedFill(...given))
   }
   /** Numbers drawn evenly from [low, high). */
-  uniform_(low = 0, high = 1, given: { readonly generator?: Generator } = {}): this {
-    const { generator } = optionsOf('uniform_', given, { generator: defaultGenerator })
-    return this.#draw('uniform_', (out) => generator.uniform(out, low, high))
+  uniform_(...given: Given<[from: number, to: number], { readonly from?: number; readonly to?: number; readonly generator?: Generator }>): this {
+    const { from: low, to: high, generator } = argumentsOf('uniform_', given, { from: 0, to: 1, generator: defaultGenerator }, 2)
+    return this.#draw('uniform_', 'UniformBackward0', (out) => generator.uniform(out, low, high))
   }
   /** Numbers drawn from the normal distribution. */
-  normal_(mean = 0, std = 1, given: { readonly generator?: Generator } = {}): this {
-    const { generator } = optionsOf('normal_', given, { generator: defaultGenerator })
-    return this.#draw('normal_', (out) => (this.isContiguous() ? generator.normal(out, mean, std) : generator.normalScalar(out, mean, std)))
+  normal_(...given: Given<[mean: number, std: number], { readonly mean?: number; readonly std?: number; readonly generator?: Generator }>): this {
+    const { mean, std, generator } = argumentsOf('normal_', given, { mean: 0, std: 1, generator: defaultGenerator }, 2)
+    return this.#draw('normal_', 'NormalBackward0', (out) => (this.isContiguous() ? generator.normal(out, mean, std) : generator.normalScalar(out, mean, std)))
   }
-  /** 1 with probability p, else 0. */
-  bernoulli_(p = 0.5, given: { readonly generator?: Generator } = {}): this {
-    const { generator } = optionsOf('bernoulli_', given, { generator: defaultGenerator })
-    return this.#draw('bernoulli_', (out) => generator.bernoulli(NDArray.from(out, [out.length]), p))
+  /** 1 with probability p, one for all or one for each, else 0. */
+  bernoulli_(...given: Given<[p: number | Tensor], { readonly p?: number | Tensor; readonly generator?: Generator }>): this {
+    const { p, generator } = argumentsOf('bernoulli_', given, { p: 0.5, generator: defaultGenerator }, 1)
+    if (typeof p === 'number') return this.#draw('bernoulli_', 'BernoulliBackward2', (out) => generator.bernoulli(NDArray.from(out, [out.length]), p))
+    const probabilities = checkProbabilities('bernoulli_', p).array.expand(this.shape, 'bernoulli_')
+    return this.#draw('bernoulli_', 'BernoulliBackward1', (out, order) => generator.bernoulliEach(out, probabilities.permute(order).values()))
   }
 
   #inPlace(name: string, compute: (old: Tensor) => Tensor): this {
@@ -828,16 +884,23 @@ export class Tensor {
     return this
   }
   /** Random numbers are drawn in the order in which this tensor's elements lie in memory, as in PyTorch. */
-  #draw(name: string, fill: (out: Float32Array) => void): this {
+  #draw(name: string, node: string, fill: (out: Float32Array, order: readonly number[]) => void): this {
     if (name !== 'bernoulli_') checkHoldsFractions(name, this.dtype)
     return this.#inPlace(name, (old) => {
       const order = this.shape.map((_, d) => d).sort((a, b) => this.array.strides[b] - this.array.strides[a] || a - b)
       const drawn = NDArray.zeros(order.map((d) => this.shape[d]))
-      fill(drawn.storage.data)
+      fill(drawn.storage.data, order)
       const inverse = order.map((_, d) => order.indexOf(d))
-      return overwritten([old, constant(drawn.permute(inverse))])
+      return named(node, overwritten([old, constant(drawn.permute(inverse))]))
     })
   }
+}
+
+/** The probabilities, if they are a tensor of floats. */
+export function checkProbabilities(operation: string, probabilities: Tensor): Tensor {
+  checkTensors(operation, [probabilities])
+  checkHoldsFractions(operation, probabilities.dtype)
+  return probabilities
 }
 
 /** Nested lists of numbers, as deep as the tensor has dimensions. */
@@ -847,17 +910,8 @@ setTensorFactory((array) => new Tensor(array))
 
 /** A number as a scalar tensor, which broadcasts. Beside another operand it bears a label that goes with that one's. */
 export function toTensor(operation: string, value: Operand, other: Operand = 0): Tensor {
-  if (typeof value !== 'number') checkTensors(operation, [value])
+  if (typeof value !== 'number' && typeof value !== 'boolean') checkTensors(operation, [value])
   return beside(value, other)
-}
-
-function isOptions<T extends object>(value: unknown): value is T {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-/** What to reduce by name, of which `dim` and `keepdim` may stand in their places. */
-function byName<O extends ReduceOptions>(dim: Dims | O | undefined, last: boolean | O | undefined): O {
-  return { ...(isOptions<O>(dim) ? dim : { dim }), ...(typeof last === 'boolean' ? { keepdim: last } : last) } as O
 }
 
 /** Appends an entry to a list; `remove` takes it out again. */

@@ -177,5 +177,5 @@ export function countStep(state: ParamState): number {
 /** Throws unless each of the options is a number of at least 0. */
 export function checkNotNegative(optimizer: string, options: Readonly<Record<string, number>>): void {
   for (const [name, value] of Object.entries(options))
-    if (!(value >= 0)) throw new ValueError(optimizer, `${name} = ${value} is not a number of at least 0`, `give ${name} >= 0`)
+    if (typeof value !== 'number' || !(value >= 0)) throw new ValueError(optimizer, `${name} = ${String(value)} is not a number of at least 0`, `give ${name} >= 0`)
 }

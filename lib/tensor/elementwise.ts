@@ -1,5 +1,5 @@
 /** Elementwise functions of arrays, with broadcasting. */
-import { countedAs, promote } from './dtype.ts'
+import { checkIsNoMask, promote } from './dtype.ts'
 import { kernels } from './kernels/active.ts'
 import type { BinaryOp, UnaryOp } from './kernels/kernels.ts'
 import { NDArray, type DType } from './ndarray.ts'
@@ -9,11 +9,14 @@ const comparisons: ReadonlySet<string> = new Set(['gt', 'ge', 'lt', 'le', 'eq', 
 /** What of whole numbers is a whole number again. */
 const wholes: ReadonlySet<string> = new Set(['add', 'sub', 'mul', 'maximum', 'minimum', 'neg', 'abs', 'sign', 'floor', 'ceil', 'round', 'relu'])
 
+/** What there is not of masks, as in torch. */
+const notOfMasks: ReadonlySet<string> = new Set(['sub', 'neg', 'abs', 'floor', 'ceil', 'round', 'relu'])
+
 function resultType(op: string, a: NDArray, b = a): DType {
   if (comparisons.has(op)) return 'bool'
   if (!wholes.has(op)) return 'float32'
-  const dtype = promote(a.dtype, b.dtype)
-  return op === 'neg' || op === 'sub' ? countedAs(dtype) : dtype
+  if (notOfMasks.has(op)) checkIsNoMask(op, a.dtype, b.dtype)
+  return promote(a.dtype, b.dtype)
 }
 
 const stretch = (x: NDArray, shape: readonly number[]) => (sameShape(x.shape, shape) ? x : x.expand(shape))

@@ -72,6 +72,34 @@ export function maxPool(x: NDArray, windows: Windows): [largest: NDArray, places
   return [channelsFirst(out), channelsFirst(places)]
 }
 
+/** Those places alone, in row-major order. */
+export const maxPoolPlaces = (x: NDArray, windows: Windows): NDArray => maxPool(x, windows)[1].contiguous()
+
+/** `count` parts of a dimension, overlapping where it does not divide: part i goes from ⌊i · size / count⌋ to ⌈(i + 1) · size / count⌉. */
+export const adaptiveParts = (size: number, count: number): { readonly start: number; readonly end: number }[] =>
+  Array.from({ length: count }, (_, i) => ({ start: Math.floor((i * size) / count), end: Math.ceil(((i + 1) * size) / count) }))
+
+/** The place of the first largest number, or the last NaN, of each part of a picture: x (N, C, H, W) -> (N, C, ...counts). */
+export function adaptiveMaxPlaces(x: NDArray, counts: readonly [number, number]): NDArray {
+  const [N, C, H, W] = x.shape
+  const [down, across] = [adaptiveParts(H, counts[0]), adaptiveParts(W, counts[1])]
+  const numbers = x.values()
+  const places = NDArray.zeros([N, C, ...counts], 'int64')
+  let next = 0
+  for (let channel = 0; channel < N * C; channel++)
+    for (const rows of down)
+      for (const columns of across) {
+        let best = rows.start * W + columns.start
+        for (let i = rows.start; i < rows.end; i++)
+          for (let j = columns.start; j < columns.end; j++) {
+            const [value, largest] = [numbers[channel * H * W + i * W + j], numbers[channel * H * W + best]]
+            if (value > largest || Number.isNaN(value)) best = i * W + j
+          }
+        places.storage.data[next++] = best
+      }
+  return places
+}
+
 /** Numbers (N, C, Hout, Wout) summed at the places that maxPool found, into a picture of `shape`. */
 export function maxPoolBackward(grad: NDArray, places: NDArray, [N, C, H, W]: Shape, windows: Windows): NDArray {
   const out = NDArray.empty([N, H, W, C])

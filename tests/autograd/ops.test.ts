@@ -98,6 +98,12 @@ const examples: Readonly<Record<string, readonly Example[]>> = {
     [(grad, x) => geluBackward([grad, x], { approximate: 'tanh' }), normal(2, 3), normal(2, 3)],
   ],
   clamp: [[(x) => curved(x.clamp(-1, 1)), distinct(3, 4)], [(x) => curved(x.clamp({ min: 0 })), distinct(4)], [(x) => curved(x.clamp(null, 0)), distinct(4)]],
+  clamp_tensor: [
+    [(x, min, max) => curved(x.clamp(min, max)), distinct(3, 4), tensor([-0.9, 0, -1.8, 0.3], { requiresGrad: true }), tensor([[0.9], [0.6], [-1.2]], { requiresGrad: true })],
+    [(x, min) => curved(x.clamp(min)), distinct(2, 3), tensor([-0.6, 0, 0.3], { requiresGrad: true })],
+    [(x, max) => curved(x.clamp({ max })), distinct(3), tensor([[-0.6], [0.3]], { requiresGrad: true })],
+  ],
+  softplus: [[(x) => nn.functional.softplus(x), normal(2, 3)], [(x) => nn.functional.softplus(x, 2, 1), distinct(2, 3)]],
 
   binary_cross_entropy: [[(x, y) => nn.functional.binaryCrossEntropy(x, y), given(positive(2, 3).detach(), (_, i) => 0.1 + i / 8), given(positive(2, 3).detach(), (_, i) => 0.9 - i / 8)]],
 
@@ -113,6 +119,11 @@ const examples: Readonly<Record<string, readonly Example[]>> = {
   amax: [[(x) => curved(x.amax(1)), distinct(3, 4)], [(x) => curved(x.t().amax([0, 1], true)), distinct(3, 4)], [(x) => curved(x.max()), distinct(4)]],
   amin: [[(x) => curved(x.amin(-2, true)), distinct(3, 4)], [(x) => curved(x.min()), distinct(4)]],
   prod: [[(x) => x.prod(), normal(4)], [(x) => x.prod(1, true), normal(2, 3)], [(x) => x.t().prod(-1), tensor([[0, 1, 2], [0, 3, 0]], { requiresGrad: true })]],
+  norm: [
+    ...[1, 1.5, 2, 3, 4, 0.5, -1, -2, Infinity, -Infinity].map((p): Example => [(x) => curved(x.norm(p, 1)), distinct(2, 3)]),
+    [(x) => curved(x.norm(2, [0, 2], true)), normal(2, 3, 2)],
+    [(x) => x.norm('fro', [0, 1]).add(x.norm()), normal(2, 3)],
+  ],
   std: [[(x) => x.std(), normal(4)], [(x) => x.std(0, { unbiased: false }), normal(3, 2)], [(variance) => std([variance]), positive(3)]],
   logsumexp: [[(x) => x.logsumexp(1), normal(2, 3)], [(x) => x.t().logsumexp([0, 1], true), normal(2, 3)]],
   cumsum: [[(x) => curved(x.cumsum(0)), normal(3, 2)], [(x) => curved(x.t().cumsum(-1)), normal(3, 2)]],
