@@ -1,11 +1,11 @@
 /** Tensor: an array of numbers that remembers how it was computed. Its methods only delegate to operations. */
-import { cast, checkHoldsFractions, checkIsFloat } from '../tensor/dtype.ts'
+import { cast, castNumber, checkHoldsFractions, checkIsFloat, checkIsNoMask, promote } from '../tensor/dtype.ts'
 import { GraphError, IndexError, ShapeError, ValueError } from '../tensor/errors.ts'
 import { formatTensor } from '../tensor/format.ts'
 import { NDArray, type DType } from '../tensor/ndarray.ts'
-import { argumentsOf, optionsOf, required, type Arguments, type Given } from '../tensor/options.ts'
+import { argumentsOf, isOptions, optionsOf, required, type Arguments, type Given } from '../tensor/options.ts'
 import { defaultGenerator, type Generator } from '../tensor/random.ts'
-import { broadcastShapes, normalizeDim, normalizeDims, showShape, type Shape } from '../tensor/shape.ts'
+import { broadcastShapes, checkShape, inferShape, normalizeDim, normalizeDims, showShape, type Shape } from '../tensor/shape.ts'
 import { allocatingIn, evict, lend, Region, takeBack, type Storage } from '../tensor/storage.ts'
 import * as engine from './engine.ts'
 import { enableGrad, isGradEnabled } from './grad-mode.ts'
@@ -15,14 +15,15 @@ import { at, trueIndices, type Index } from './index-expression.ts'
 import { checkTensors, constant, named, own, scalar, setTensorFactory } from './op.ts'
 import { clamp, clampTensor, gelu, relu, sigmoid, tanh, type GeluOptions } from './ops/activations.ts'
 import { add, compare, div, isNaN, maximum, minimum, mul, pow, powTensor, sub } from './ops/arithmetic.ts'
-import { checkedIndex, gather, scatterAdd, take } from './ops/indexing.ts'
-import { cat, flip } from './ops/joining.ts'
+import { checkedIndex, gather, scatter, scatterAdd, take } from './ops/indexing.ts'
+import { cat, flip, stack } from './ops/joining.ts'
 import { matmulAny } from './ops/matmul.ts'
 import { norm } from './ops/norm.ts'
 import * as pointwise from './ops/pointwise.ts'
 import { amax, amin, argExtremum, cumsum, logsumexp, prod, std } from './ops/reduce.ts'
 import { logSoftmax, softmax } from './ops/softmax.ts'
-import { sort, sortedIndices, topk } from './ops/sort.ts'
+import { median, sort, sortedIndices, topk, uniques } from './ops/sort.ts'
+import { diag, diagonal, unfold } from './ops/strided.ts'
 import { sum } from './ops/sum.ts'
 import { triangle } from './ops/triangle.ts'
 import { expand, permute, reshape, select, slice, split, squeeze, transpose, unbind, unsqueeze, view } from './ops/views.ts'
@@ -52,6 +53,30 @@ interface RollOptions {
   readonly shifts: number | readonly number[]
   readonly dims?: number | readonly number[]
 }
+
+/** What the other operand is multiplied by. */
+interface Scaled {
+  readonly alpha?: number
+}
+
+interface MovedimOptions {
+  readonly source: number | readonly number[]
+  readonly destination: number | readonly number[]
+}
+
+interface UnfoldOptions {
+  readonly dimension: number
+  readonly size: number
+  readonly step: number
+}
+
+interface DiagonalOptions {
+  readonly offset?: number
+  readonly dim1?: number
+  readonly dim2?: number
+}
+
+type Scattering = Arguments<[dim: number, index: Tensor], [src: Operand], { readonly dim: number; readonly index: Tensor; readonly src?: Operand; readonly value?: number }>
 
 type Bound = number | Tensor | null
 type Bounds = Given<[min: Bound, max: Bound], { readonly min?: Bound; readonly max?: Bound }>
@@ -122,11 +147,13 @@ interface View {
   derived: number
 }
 
-export type Sizes = readonly [Shape] | readonly number[]
+/** Numbers given one by one, as a list or by name: reshape(2, 3), reshape([2, 3]) or reshape({ shape: [2, 3] }). */
+export type Listed<Name extends string> = readonly (number | Shape)[] | readonly [byName: { readonly [N in Name]: Shape }]
 
-/** Sizes given one by one or as a list: reshape(2, 3) or reshape([2, 3]). */
-function listOf(sizes: readonly (number | Shape)[]): number[] {
-  return sizes.flat()
+function listOf<Name extends string>(operation: string, name: Name, given: Listed<Name>): number[] {
+  const [first] = given
+  if (!isOptions(first)) return (given as readonly (number | Shape)[]).flat()
+  return [...optionsOf<Record<string, Shape>, Record<string, typeof required>>(operation, first as Record<string, Shape>, { [name]: required })[name]]
 }
 
 export class Tensor {
@@ -338,17 +365,35 @@ export class Tensor {
 
   // ---- arithmetic and comparison, with broadcasting
 
-  add(other: Operand): Tensor {
-    return add([this, toTensor('add', other, this)])
+  /** x + other, or x + alpha · other with { alpha }. */
+  add(other: Operand, given: Scaled = {}): Tensor {
+    return add([this, scaled('add', toTensor('add', other, this), given)])
   }
-  sub(other: Operand): Tensor {
-    return sub([this, toTensor('sub', other, this)])
+  sub(other: Operand, given: Scaled = {}): Tensor {
+    return sub([this, scaled('sub', toTensor('sub', other, this), given)])
   }
   mul(other: Operand): Tensor {
     return mul([this, toTensor('mul', other, this)])
   }
-  div(other: Operand): Tensor {
-    return div([this, toTensor('div', other, this)])
+  /** x / other; with { roundingMode } the quotient rounded down ('floor') or towards 0 ('trunc'). */
+  div(other: Operand, given: { readonly roundingMode?: 'floor' | 'trunc' | null } = {}): Tensor {
+    const { roundingMode } = optionsOf('div', given, { roundingMode: null })
+    const divisor = toTensor('div', other, this)
+    const quotient = div([this, divisor])
+    if (roundingMode === null) return quotient
+    if (roundingMode !== 'floor' && roundingMode !== 'trunc') throw new ValueError('div', `${String(roundingMode)} is no way to round`, "give 'floor' or 'trunc'")
+    const rounded = named('DivBackward2', roundingMode === 'floor' ? quotient.floor() : quotient.trunc())
+    return promote(this.dtype, divisor.dtype) === 'float32' ? rounded : rounded.long()
+  }
+  /** x / other, rounded down. */
+  floorDivide(other: Operand): Tensor {
+    return this.div(other, { roundingMode: 'floor' })
+  }
+  /** What is left of x after division by other, with the sign of other: Python's %. */
+  remainder(other: Operand): Tensor {
+    const divisor = toTensor('remainder', other, this)
+    const quotient = this.detach().div(divisor.detach(), { roundingMode: 'floor' })
+    return named(typeof other === 'object' ? 'RemainderBackward1' : 'RemainderBackward0', this.sub(quotient.mul(divisor)))
   }
   pow(exponent: Operand): Tensor {
     if (typeof exponent === 'number') return pow([this], exponent)
@@ -385,9 +430,27 @@ export class Tensor {
   logicalNot(): Tensor {
     return this.eq(0)
   }
+  /** Where both are not 0. */
+  logicalAnd(other: Tensor): Tensor {
+    return this.ne(0).mul(toTensor('logicalAnd', other).ne(0))
+  }
+  /** Where one of them is not 0, or both. */
+  logicalOr(other: Tensor): Tensor {
+    return this.ne(0).add(toTensor('logicalOr', other).ne(0))
+  }
+  /** Where just one of them is not 0. */
+  logicalXor(other: Tensor): Tensor {
+    return this.ne(0).ne(toTensor('logicalXor', other).ne(0))
+  }
   /** 1 where an element is NaN. */
   isnan(): Tensor {
     return isNaN(this)
+  }
+  isinf(): Tensor {
+    return this.float().abs().eq(Infinity)
+  }
+  isfinite(): Tensor {
+    return this.float().abs().lt(Infinity)
   }
   /** Whether shapes and all numbers are the same. Same as torch.equal. */
   equal(other: Tensor): boolean {
@@ -409,6 +472,38 @@ export class Tensor {
   bool(): Tensor {
     return this.#labelled('bool', 'bool')
   }
+  /** With another label, or that of another tensor; the only device is 'cpu'. */
+  to(...given: readonly [target: DType | 'cpu' | Tensor] | readonly [options: { readonly dtype?: DType; readonly device?: 'cpu' }]): Tensor {
+    const [target] = given
+    if (target instanceof Tensor) return this.#labelled('to', target.dtype)
+    const { dtype, device } = typeof target === 'object' ? optionsOf('to', target, { dtype: undefined, device: 'cpu' }) : target === 'float32' || target === 'int64' || target === 'bool' ? { dtype: target, device: 'cpu' } : { dtype: undefined, device: target }
+    if (device !== 'cpu') throw new ValueError('to', `'${String(device)}' is no device here and no label`, "give 'cpu', 'float32', 'int64', 'bool' or a tensor")
+    return dtype === undefined ? this : this.#labelled('to', dtype)
+  }
+  cpu(): this {
+    return this
+  }
+  typeAs(other: Tensor): Tensor {
+    checkTensors('typeAs', [other])
+    return this.#labelled('typeAs', other.dtype)
+  }
+  isFloatingPoint(): boolean {
+    return this.dtype === 'float32'
+  }
+  /** New tensors of this one's label. */
+  newZeros(...size: Listed<'size'>): Tensor {
+    return this.#filled('newZeros', listOf('newZeros', 'size', size), 0)
+  }
+  newOnes(...size: Listed<'size'>): Tensor {
+    return this.#filled('newOnes', listOf('newOnes', 'size', size), 1)
+  }
+  newFull(size: Shape, fillValue: number): Tensor {
+    return this.#filled('newFull', size, fillValue)
+  }
+  #filled(operation: string, size: Shape, value: number): Tensor {
+    checkShape(operation, size)
+    return constant(NDArray.full(size, castNumber(operation, value, this.dtype), this.dtype))
+  }
   #labelled(operation: string, dtype: DType): Tensor {
     return this.dtype === dtype ? this : constant(cast(operation, this.array, dtype))
   }
@@ -423,6 +518,20 @@ export class Tensor {
   }
   sqrt(): Tensor {
     return pointwise.sqrt([this])
+  }
+  log2(): Tensor {
+    return pointwise.log2([this])
+  }
+  log10(): Tensor {
+    return pointwise.log10([this])
+  }
+  /** log(1 + x), exact also near 0. */
+  log1p(): Tensor {
+    return named('Log1PBackward0', pointwise.log1p([this]))
+  }
+  /** exp(x) − 1, exact also near 0. */
+  expm1(): Tensor {
+    return pointwise.expm1([this])
   }
   rsqrt(): Tensor {
     return named('RsqrtBackward0', this.sqrt().reciprocal())
@@ -444,6 +553,10 @@ export class Tensor {
   }
   ceil(): Tensor {
     return pointwise.ceil([this])
+  }
+  /** Cut off to a whole number. */
+  trunc(): Tensor {
+    return this.dtype === 'float32' ? named('TruncBackward0', this.abs().floor().mul(this.sign())) : this.clone()
   }
   /** To the nearest whole number, halves to the even one. */
   round(): Tensor {
@@ -482,13 +595,25 @@ export class Tensor {
     const { min, max } = argumentsOf('clamp', given, { min: null, max: null })
     if (min === null && max === null) throw new ValueError('clamp', 'neither min nor max was given', 'give at least one of them')
     checkTensors('clamp', [min, max].filter((bound) => typeof bound !== 'number' && bound !== null))
-    const [least, most] = [min, max].map((bound) => (bound instanceof Tensor && bound.ndim === 0 && !bound.requiresGrad ? bound.item() : bound))
+    // A scalar beside a number is one, too.
+    const isNumbers = typeof min === 'number' || typeof max === 'number'
+    const [least, most] = [min, max].map((bound) => (isNumbers && bound instanceof Tensor && bound.ndim === 0 ? bound.item() : bound))
     if (least instanceof Tensor || most instanceof Tensor) {
       if (typeof least === 'number' || typeof most === 'number') throw new ValueError('clamp', 'a tensor and a number were given as bounds', 'give two of one kind')
-      return named('ClampBackward0', clampTensor([this, least as Tensor | null, most as Tensor | null], { min: least !== null, max: most !== null }))
+      return named('ClampBackward0', clampTensor([this, least, most], { min: least !== null, max: most !== null }))
     }
     // What is no number is no bound.
     return named('ClampBackward1', clamp([this], [Number.isNaN(least) ? -Infinity : least ?? -Infinity, Number.isNaN(most) ? Infinity : most ?? Infinity]))
+  }
+
+  clip(...given: Bounds): Tensor {
+    return this.clamp(...given)
+  }
+  clampMin(...given: Arguments<[min: number], [], { readonly min: number }>): Tensor {
+    return named('ClampMinBackward0', this.clamp({ min: argumentsOf('clampMin', given, { min: required }).min }))
+  }
+  clampMax(...given: Arguments<[max: number], [], { readonly max: number }>): Tensor {
+    return named('ClampMaxBackward0', this.clamp({ max: argumentsOf('clampMax', given, { max: required }).max }))
   }
 
   // ---- reductions: over all dimensions, one, or several
@@ -538,10 +663,12 @@ export class Tensor {
   /** Index of the first largest element, of all in row-major order or along a dimension. */
   argmax(...given: ReducingOne): Tensor {
     const { reduction, all } = this.#singleReduction('argmax', given)
+    checkIsNoMask('argmax', this.dtype)
     return argExtremum('max', this, all ? undefined : reduction.dims[0] ?? 0, reduction.keepdim)
   }
   argmin(...given: ReducingOne): Tensor {
     const { reduction, all } = this.#singleReduction('argmin', given)
+    checkIsNoMask('argmin', this.dtype)
     return argExtremum('min', this, all ? undefined : reduction.dims[0] ?? 0, reduction.keepdim)
   }
   /** Product of all elements, or along one dimension. */
@@ -593,12 +720,58 @@ export class Tensor {
   logSoftmax(...given: OfDim): Tensor {
     return logSoftmax([this], normalizeDim('logSoftmax', argumentsOf('logSoftmax', given, { dim: required }).dim, this.ndim))
   }
-  /** Whether any element (all elements) are not 0. */
-  any(): boolean {
-    return this.array.values().some((value) => value !== 0)
+  /** Whether any element is not 0; along dimensions, a mask. */
+  any(): boolean
+  any(...given: Arguments<[dim: Dims], [keepdim: boolean], ReduceOptions>): Tensor
+  any(...given: Reducing): boolean | Tensor {
+    if (given.length === 0) return this.array.values().some((value) => value !== 0)
+    return this.ne(0).long().sum(...given).gt(0)
   }
-  all(): boolean {
-    return !this.array.values().includes(0)
+  /** Whether all elements are not 0; along dimensions, a mask. */
+  all(): boolean
+  all(...given: Arguments<[dim: Dims], [keepdim: boolean], ReduceOptions>): Tensor
+  all(...given: Reducing): boolean | Tensor {
+    if (given.length === 0) return !this.array.values().includes(0)
+    return this.eq(0).long().sum(...given).eq(0)
+  }
+  /** How many elements are not 0. */
+  countNonzero(...given: Given<[dim: Dims], { readonly dim?: Dims }>): Tensor {
+    return this.ne(0).long().sum(argumentsOf('countNonzero', given, { dim: null }).dim)
+  }
+  /** The middle number of all, of two the smaller, or `[values, indices]` along a dimension; NaN where there is any. */
+  median(): Tensor
+  median(...given: Arguments<[dim: number], [keepdim: boolean], ReduceOneOptions>): ValuesAndIndices
+  median(...given: ReducingOne): Tensor | ValuesAndIndices {
+    const { reduction, all } = this.#singleReduction('median', given)
+    if (all) return own('MedianBackward0', median(this.reshape([-1]), 0)[0].reshape([]))
+    const [d = 0] = reduction.dims
+    const [values, indices] = median(this, d)
+    if (reduction.keepdim || this.ndim === 0) return new ValuesAndIndices('median', own('MedianBackward1', values), indices)
+    return new ValuesAndIndices('median', own('MedianBackward1', values.squeeze(d)), indices.squeeze(d))
+  }
+  /** Running products along a dimension. */
+  cumprod(...given: OfDim): Tensor {
+    const d = normalizeDim('cumprod', argumentsOf('cumprod', given, { dim: required }).dim, this.ndim)
+    if (this.ndim === 0 || this.shape[d] === 0) return this.clone()
+    const products: Tensor[] = []
+    for (const factor of this.unbind(d)) products.push(products.length > 0 ? products[products.length - 1].mul(factor) : factor.mul(1))
+    return named('CumprodBackward0', stack(products, d))
+  }
+  /** The numbers that occur, from the smallest on; with options a list: those, where among them each number stands, how often each occurs. */
+  unique(given?: { readonly sorted?: boolean; readonly returnInverse?: false; readonly returnCounts?: false }): Tensor
+  unique(given: { readonly sorted?: boolean; readonly returnInverse?: boolean; readonly returnCounts?: boolean }): Tensor[]
+  unique(given: { readonly sorted?: boolean; readonly returnInverse?: boolean; readonly returnCounts?: boolean } = {}): Tensor | Tensor[] {
+    const { returnInverse, returnCounts } = optionsOf('unique', given, { sorted: true, returnInverse: false, returnCounts: false })
+    const { values, inverse, counts } = uniques(this)
+    return returnInverse || returnCounts ? [values, ...(returnInverse ? [inverse] : []), ...(returnCounts ? [counts] : [])] : values
+  }
+  /** How often each of 0, 1, 2, ... occurs in a vector of whole numbers, or the sums of their weights. */
+  bincount(...given: Given<[weights: Tensor | null, minlength: number], { readonly weights?: Tensor | null; readonly minlength?: number }>): Tensor {
+    const { weights, minlength } = argumentsOf('bincount', given, { weights: null, minlength: 0 })
+    const length = this.data.reduce((most, value) => Math.max(most, value + 1), minlength)
+    if (this.ndim !== 1 || !Number.isInteger(length) || !Number.isInteger(minlength) || minlength < 0) throw new ValueError('bincount', `a tensor of shape ${showShape(this.shape)} is no vector of whole numbers of at least 0`, 'flatten it, and give whole numbers')
+    const counted = weights ?? constant(NDArray.full(this.shape, 1, 'int64'))
+    return constant(NDArray.zeros([length], counted.dtype)).scatterAdd(0, this, counted.detach())
   }
 
   #reduction(operation: string, given: Reducing) {
@@ -633,6 +806,20 @@ export class Tensor {
   mm(other: Tensor): Tensor {
     return matmulAny('mm', this, other)
   }
+  /** The sum of the products of two vectors. */
+  dot(other: Tensor): Tensor {
+    return matmulAny('dot', this, other)
+  }
+  /** A matrix times a vector. */
+  mv(vec: Tensor): Tensor {
+    return matmulAny('mv', this, vec)
+  }
+  /** The products of each number of a vector with each of another. */
+  outer(vec2: Tensor): Tensor {
+    checkTensors('outer', [vec2])
+    if (this.ndim !== 1 || vec2.ndim !== 1) throw new ShapeError('outer', `${showShape(this.shape)} and ${showShape(vec2.shape)} are not both vectors`, 'flatten them')
+    return this.unsqueeze(1).mul(vec2)
+  }
   /** (B, M, K) · (B, K, N) -> (B, M, N), without broadcasting. */
   bmm(other: Tensor): Tensor {
     return matmulAny('bmm', this, other)
@@ -641,13 +828,13 @@ export class Tensor {
   // ---- shape
 
   /** The same numbers under another shape; one size may be -1. A view where the layout allows it, else a copy. */
-  reshape(...shape: (number | Shape)[]): Tensor {
-    const result = reshape([this], listOf(shape))
+  reshape(...shape: Listed<'shape'>): Tensor {
+    const result = reshape([this], listOf('reshape', 'shape', shape))
     return named(result.array.storage === this.array.storage ? 'ReshapeAliasBackward0' : 'UnsafeViewBackward0', result)
   }
   /** As reshape, but throws where a copy would be needed. */
-  view(...shape: (number | Shape)[]): Tensor {
-    return view([this], listOf(shape))
+  view(...shape: Listed<'size'>): Tensor {
+    return view([this], listOf('view', 'size', shape))
   }
   /** Merges the dimensions from `startDim` to `endDim` into one. */
   flatten(...given: Given<[startDim: number, endDim: number], FlattenOptions>): Tensor {
@@ -669,13 +856,66 @@ export class Tensor {
     if (this.ndim > 2) throw new ValueError('t', `a tensor of shape ${showShape(this.shape)} is no matrix`, 'use transpose(dim0, dim1)')
     return named('TBackward0', permute([this], this.shape.map((_, d) => this.ndim - 1 - d)))
   }
+  /** All dimensions in reverse. */
+  get T(): Tensor {
+    return permute([this], this.shape.map((_, d) => this.ndim - 1 - d))
+  }
+  /** The last two dimensions exchanged. */
+  get mT(): Tensor {
+    if (this.ndim < 2) throw new ShapeError('mT', `a tensor of shape ${showShape(this.shape)} is no matrix`, 'give one of at least two dimensions')
+    return this.transpose(-2, -1)
+  }
+  /** Dimensions moved to other places; the rest keep their order. */
+  movedim(...given: Arguments<[source: number | readonly number[], destination: number | readonly number[]], [], MovedimOptions>): Tensor {
+    const { source, destination } = argumentsOf('movedim', given, { source: required, destination: required })
+    const [from, to] = [source, destination].map((dims) => [dims].flat().map((dim) => normalizeDim('movedim', dim, this.ndim)))
+    if (from.length !== to.length || [from, to].some((dims) => new Set(dims).size !== dims.length))
+      throw new ValueError('movedim', `[${from.join(', ')}] cannot be moved to [${to.join(', ')}]`, 'give as many places as dimensions, each once')
+    const order = this.shape.map((_, d) => d).filter((d) => !from.includes(d))
+    for (const place of [...to].sort((a, b) => a - b)) order.splice(place, 0, from[to.indexOf(place)])
+    return this.permute(order)
+  }
+  /** One dimension taken apart into several, of which one size may be -1. */
+  unflatten(...given: Arguments<[dim: number, sizes: Shape], [], { readonly dim: number; readonly sizes: Shape }>): Tensor {
+    const { dim, sizes } = argumentsOf('unflatten', given, { dim: required, sizes: required })
+    const d = normalizeDim('unflatten', dim, this.ndim)
+    return this.view(this.shape.toSpliced(d, 1, ...inferShape('unflatten', sizes, [this.shape[d]])))
+  }
+  viewAs(other: Tensor): Tensor {
+    checkTensors('viewAs', [other])
+    return this.view(other.shape)
+  }
+  /** Windows along a dimension, every `step`-th, their elements in a new last dimension: a view. */
+  unfold(...given: Arguments<[dimension: number, size: number, step: number], [], UnfoldOptions>): Tensor {
+    const { dimension, size, step } = argumentsOf('unfold', given, { dimension: required, size: required, step: required })
+    return unfold(this, dimension, size, step)
+  }
+  /** A diagonal in two dimensions, which becomes the last one in their place: a view. */
+  diagonal(...given: Given<[offset: number, dim1: number, dim2: number], DiagonalOptions>): Tensor {
+    const { offset, dim1, dim2 } = argumentsOf('diagonal', given, { offset: 0, dim1: 0, dim2: 1 })
+    const dims = [normalizeDim('diagonal', dim1, this.ndim), normalizeDim('diagonal', dim2, this.ndim)] as const
+    if (!Number.isInteger(offset) || dims[0] === dims[1]) throw new ValueError('diagonal', `there is no diagonal ${offset} in the dimensions ${dims.join(' and ')}`, 'give a whole number and two dimensions')
+    return diagonal([this], { offset, dims })
+  }
+  /** A vector as the diagonal of a matrix, or the diagonal of a matrix as a vector. */
+  diag(...given: Given<[diagonal: number], { readonly diagonal?: number }>): Tensor {
+    return diag(this, argumentsOf('diag', given, { diagonal: 0 }).diagonal)
+  }
+  /** The sum of the diagonal of a matrix. */
+  trace(): Tensor {
+    if (this.ndim !== 2) throw new ShapeError('trace', `a tensor of shape ${showShape(this.shape)} is no matrix`, 'give one of two dimensions')
+    return named('TraceBackward0', this.diagonal().sum())
+  }
   /** Dimensions in another order. */
-  permute(...dims: (number | Shape)[]): Tensor {
-    return permute([this], listOf(dims))
+  permute(...dims: Listed<'dims'>): Tensor {
+    return permute([this], listOf('permute', 'dims', dims))
   }
   /** Repeats along dimensions of size 1 and new leading ones without copying; -1 keeps a size. */
-  expand(...shape: (number | Shape)[]): Tensor {
-    return expand([this], listOf(shape))
+  expand(...shape: Listed<'size'>): Tensor {
+    return expand([this], listOf('expand', 'size', shape))
+  }
+  broadcastTo(...shape: Listed<'size'>): Tensor {
+    return this.expand(...shape)
   }
   expandAs(other: Tensor): Tensor {
     checkTensors('expandAs', [other])
@@ -733,14 +973,19 @@ export class Tensor {
     return unbind([this], d)
   }
   /** The tensor `repeats` times along each dimension, with copies; new dimensions come first. */
-  repeat(...repeats: (number | Shape)[]): Tensor {
-    const times = listOf(repeats)
+  repeat(...repeats: Listed<'repeats'>): Tensor {
+    const times = listOf('repeat', 'repeats', repeats)
     const lead = times.length - this.ndim
     if (lead < 0 || times.some((n) => !Number.isInteger(n) || n < 0))
       throw new ValueError('repeat', `[${times.join(', ')}] does not say how often each dimension of ${showShape(this.shape)} is repeated`, 'give a whole number of at least 0 for each dimension')
     const sizes = times.map((_, d) => (d < lead ? 1 : this.shape[d - lead]))
     const blocks = this.reshape(sizes.flatMap((size) => [1, size])).expand(times.flatMap((n, d) => [n, sizes[d]]))
     return own('RepeatBackward0', blocks.clone().reshape(times.map((n, d) => n * sizes[d])))
+  }
+  /** As repeat, but dimensions that are not named stay as they are. */
+  tile(...dims: Listed<'dims'>): Tensor {
+    const times = listOf('tile', 'dims', dims)
+    return this.repeat([...new Array<number>(Math.max(0, this.ndim - times.length)).fill(1), ...times])
   }
   /** Each element `repeats` times in a row along `dim`, or of all elements in row-major order. */
   repeatInterleave(...given: Arguments<[repeats: number | Tensor], [dim: number | null], { readonly repeats: number | Tensor; readonly dim?: number | null }>): Tensor {
@@ -753,8 +998,8 @@ export class Tensor {
     return this.indexSelect(d, times.flatMap((n, i) => new Array<number>(n).fill(i)))
   }
   /** The order of elements reversed along the given dimensions. */
-  flip(...dims: (number | Shape)[]): Tensor {
-    return flip([this], listOf(dims))
+  flip(...dims: Listed<'dims'>): Tensor {
+    return flip([this], listOf('flip', 'dims', dims))
   }
   /** Elements moved on by `shifts` along `dims`, those that fall off coming back in front. Without dims: in row-major order. */
   roll(...given: Arguments<[shifts: number | readonly number[]], [dims: number | readonly number[]], RollOptions>): Tensor {
@@ -800,6 +1045,30 @@ export class Tensor {
     const { dim, index, src: source } = argumentsOf('scatterAdd', given, { dim: required, index: required, src: required })
     return named('ScatterAddBackward0', this.add(scatterAdd([source, index], { dim, shape: this.shape })))
   }
+  /** A copy with other numbers at the places that gather would read: those of `src`, or a number. Same as torch.scatter. */
+  scatter(...given: Scattering): Tensor {
+    const { dim, index, src, value } = argumentsOf('scatter', given, { dim: required, index: required, src: undefined, value: undefined }, 3)
+    const written = src ?? value
+    if (written === undefined) throw new ValueError('scatter', 'neither src nor value was given', 'say what is to be written')
+    checkTensors('scatter', [index])
+    const source = written instanceof Tensor ? written : constant(NDArray.full(index.shape, castNumber('scatter', Number(written), this.dtype), this.dtype))
+    const d = normalizeDim('scatter', dim, this.ndim)
+    if (source.dtype !== this.dtype) throw new ValueError('scatter', `a source of ${source.dtype} does not fit into a tensor of ${this.dtype}`, 'call float() or long() on it')
+    return named(written instanceof Tensor ? 'ScatterBackward0' : 'ScatterBackward1', scatter([this, index, source], d))
+  }
+  /** Where elements are not 0: a row of indices for each, or with { asTuple: true } a vector for each dimension. */
+  nonzero(given?: { readonly asTuple?: false }): Tensor
+  nonzero(given: { readonly asTuple: boolean }): Tensor[]
+  nonzero(given: { readonly asTuple?: boolean } = {}): Tensor | Tensor[] {
+    const { asTuple } = optionsOf('nonzero', given, { asTuple: false })
+    if (asTuple) return nonzero(this.ndim === 0 ? this.reshape([1]) : this)
+    return this.ndim === 0 ? constant(NDArray.zeros([this.item() === 0 ? 0 : 1, 0], 'int64')) : stack(nonzero(this), 1)
+  }
+  /** This where the condition is not 0, else `other`. */
+  where(condition: Tensor, other: Operand): Tensor {
+    checkTensors('where', [condition])
+    return choosing(condition, this, toTensor('where', other, this))
+  }
   /** The elements at `index` along `dim`. */
   indexSelect(...given: Arguments<[dim: number, index: Tensor | readonly number[]], [], { readonly dim: number; readonly index: Tensor | readonly number[] }>): Tensor {
     const { dim, index } = argumentsOf('indexSelect', given, { dim: required, index: required })
@@ -827,17 +1096,41 @@ export class Tensor {
 
   // ---- in place
 
-  add_(other: Operand): this {
-    return this.#inPlace('add_', (old) => old.add(other))
+  add_(other: Operand, given: Scaled = {}): this {
+    return this.#inPlace('add_', (old) => old.add(other, given))
   }
-  sub_(other: Operand): this {
-    return this.#inPlace('sub_', (old) => old.sub(other))
+  sub_(other: Operand, given: Scaled = {}): this {
+    return this.#inPlace('sub_', (old) => old.sub(other, given))
   }
   mul_(other: Operand): this {
     return this.#inPlace('mul_', (old) => old.mul(other))
   }
   div_(other: Operand): this {
     return this.#inPlace('div_', (old) => old.div(other))
+  }
+  pow_(exponent: Operand): this {
+    return this.#inPlace('pow_', (old) => old.pow(exponent))
+  }
+  neg_(): this {
+    return this.#inPlace('neg_', (old) => old.neg())
+  }
+  abs_(): this {
+    return this.#inPlace('abs_', (old) => old.abs())
+  }
+  exp_(): this {
+    return this.#inPlace('exp_', (old) => old.exp())
+  }
+  sqrt_(): this {
+    return this.#inPlace('sqrt_', (old) => old.sqrt())
+  }
+  sigmoid_(): this {
+    return this.#inPlace('sigmoid_', (old) => old.sigmoid())
+  }
+  tanh_(): this {
+    return this.#inPlace('tanh_', (old) => old.tanh())
+  }
+  scatter_(...given: Scattering): this {
+    return this.#inPlace('scatter_', (old) => old.scatter(...given))
   }
   clamp_(...given: Bounds): this {
     return this.#inPlace('clamp_', (old) => old.clamp(...given))
@@ -894,6 +1187,12 @@ export class Tensor {
       return named(node, overwritten([old, constant(drawn.permute(inverse))]))
     })
   }
+}
+
+/** alpha · other */
+function scaled(operation: string, other: Tensor, given: Scaled): Tensor {
+  const { alpha } = optionsOf(operation, given, { alpha: 1 })
+  return alpha === 1 ? other : other.mul(alpha)
 }
 
 /** The probabilities, if they are a tensor of floats. */

@@ -214,6 +214,17 @@ export abstract class AnyModule extends Callable {
     for (const parameter of this.parameters()) parameter.requiresGrad_(...given)
     return this
   }
+  /** This module: the only device is 'cpu', the only label of parameters float32. */
+  to(target: 'cpu' | 'float32'): this {
+    if (target !== 'cpu' && target !== 'float32') throw new ValueError(`${this.constructor.name}.to`, `'${String(target)}' is no device here and no label of parameters`, "give 'cpu', or leave the call out")
+    return this
+  }
+  cpu(): this {
+    return this
+  }
+  float(): this {
+    return this
+  }
   /** Forgets the gradients of all parameters. */
   zeroGrad(options?: ZeroGradOptions): void {
     zeroGrad(this.parameters(), options)

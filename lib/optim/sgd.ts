@@ -34,8 +34,12 @@ export class SGD extends Optimizer<SGDOptions> {
 
   protected update(updates: readonly Update[], group: ParamGroup<SGDOptions>): void {
     const steps = updates.map(({ param, grad, state }) => {
-      const first = !('momentum_buffer' in state)
-      return { param, grad, momentum: group.momentum === 0 ? null : buffer(state, 'momentum_buffer', param), first }
+      const first = !state.momentum_buffer
+      if (group.momentum === 0) {
+        state.momentum_buffer ??= null
+        return { param, grad, momentum: null, first }
+      }
+      return { param, grad, momentum: buffer(state, 'momentum_buffer', param), first }
     })
     kernels().sgd(steps, group)
   }

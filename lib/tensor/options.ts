@@ -53,7 +53,7 @@ export function optionsOf<T extends object, const D extends Defaults<T>>(operati
   const chosen: Record<string, unknown> = { ...defaults }
   for (const name in given) {
     if (!Object.hasOwn(defaults, name)) throw new ValueError(operation, `${name} is no option of it`, `its options are ${Object.keys(defaults).join(', ')}`)
-    if (given[name] === undefined) continue
+    if (given[name] === undefined || (given[name] === null && isInstance(chosen[name]))) continue
     checkChoice(operation, name, given[name], chosen[name])
     chosen[name] = given[name]
   }
@@ -61,9 +61,12 @@ export function optionsOf<T extends object, const D extends Defaults<T>>(operati
   return chosen as Chosen<T, D>
 }
 
+/** An object of a class, such as a generator: null stands for it where it is the default. */
+const isInstance = (value: unknown): value is object => typeof value === 'object' && value !== null && Object.getPrototypeOf(value) !== Object.prototype && !Array.isArray(value)
+
 /** Throws unless what is true or false by default is so, and what is an object of some class by default, such as a generator, is one of it. */
 function checkChoice(operation: string, name: string, value: unknown, fallback: unknown): void {
-  if (typeof fallback === 'object' && fallback !== null && Object.getPrototypeOf(fallback) !== Object.prototype && !(value instanceof fallback.constructor))
+  if (isInstance(fallback) && !(value instanceof fallback.constructor))
     throw new ValueError(operation, `${name} = ${shown(value)} is no ${fallback.constructor.name}`, `give a ${fallback.constructor.name}, or leave it out`)
   if (typeof fallback === 'boolean' && typeof value !== 'boolean') throw new ValueError(operation, `${name} = ${shown(value)} is neither true nor false`, `give { ${name}: true } or { ${name}: false }`)
   if (typeof value === 'boolean' && (typeof fallback === 'number' || typeof fallback === 'string')) throw new ValueError(operation, `${name} = ${value} is no ${typeof fallback}`, `give ${name} as a ${typeof fallback}`)

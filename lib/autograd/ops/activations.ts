@@ -5,7 +5,7 @@ import { NDArray } from '../../tensor/ndarray.ts'
 import { gradThrough } from '../engine.ts'
 import { defineOp, type Gradients } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
-import { ofOutput } from './pointwise.ts'
+import { log1pOf, ofOutput } from './pointwise.ts'
 import { sumTo } from './sum.ts'
 import { choosing } from './where.ts'
 
@@ -91,16 +91,14 @@ export interface SoftplusOptions {
   readonly threshold: number
 }
 
-/** log(1 + exp(β · x)) / β. Where exp is too small to be seen beside 1, the quotient (u + 1 − 1) / u undoes what rounding has lost. */
+/** log(1 + exp(β · x)) / β */
 export const softplus = defineOp('softplus', {
   forward(ctx, [x]: One, { beta, threshold }: SoftplusOptions) {
     ctx.save(x)
     const scaled = binary('mul', x, NDArray.full([], beta))
     // log(1 + exp(a)) = max(a, 0) + log(1 + exp(−|a|)), which does not overflow.
-    const u = unary('exp', unary('neg', unary('abs', scaled)))
-    const sum = binary('add', u, NDArray.full([], 1))
-    const exact = where(binary('eq', sum, NDArray.full([], 1)), u, binary('div', binary('mul', unary('log', sum), u), binary('sub', sum, NDArray.full([], 1))))
-    const y = binary('div', binary('add', binary('maximum', scaled, NDArray.full([], 0)), exact), NDArray.full([], beta))
+    const rest = log1pOf(unary('exp', unary('neg', unary('abs', scaled))))
+    const y = binary('div', binary('add', binary('maximum', scaled, NDArray.full([], 0)), rest), NDArray.full([], beta))
     return where(binary('gt', scaled, NDArray.full([], threshold)), x, y)
   },
   backward: ({ saved: [x] }, grad, { beta, threshold }) => [choosing(x.mul(beta).gt(threshold), grad, grad.mul(x.mul(beta).sigmoid()))],

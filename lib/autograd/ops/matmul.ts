@@ -38,14 +38,17 @@ export const addmm = defineOp('addmm', {
   },
 })
 
+/** How many dimensions operands must have, where that is not left open. */
+const dimensions: Readonly<Partial<Record<string, readonly [number, number]>>> = { mm: [2, 2], bmm: [3, 3], dot: [1, 1], mv: [2, 1] }
+
 /** Products of vectors, matrices and batches: vectors become matrices of one row or column, which is dropped again. */
-export function matmulAny(operation: 'matmul' | 'mm' | 'bmm', a: Tensor, b: Tensor): Tensor {
+export function matmulAny(operation: 'matmul' | 'mm' | 'bmm' | 'dot' | 'mv', a: Tensor, b: Tensor): Tensor {
   checkTensors(operation, [a, b])
-  const wanted = operation === 'mm' ? 2 : operation === 'bmm' ? 3 : 0
+  const wanted = dimensions[operation]
   if (a.ndim === 0 || b.ndim === 0)
     throw new ShapeError(operation, `${showShape(a.shape)} and ${showShape(b.shape)} cannot be multiplied: one of them is a scalar`, 'use mul() to multiply by a scalar')
-  if (wanted && (a.ndim !== wanted || b.ndim !== wanted))
-    throw new ShapeError(operation, `${showShape(a.shape)} and ${showShape(b.shape)} are not both of ${wanted} dimensions`, 'use matmul(), which takes vectors, matrices and batches')
+  if (wanted && (a.ndim !== wanted[0] || b.ndim !== wanted[1]))
+    throw new ShapeError(operation, `${showShape(a.shape)} and ${showShape(b.shape)} are not ${wanted[0] === wanted[1] ? 'both ' : ''}of ${[...new Set(wanted)].join(' and ')} dimensions`, 'use matmul(), which takes vectors, matrices and batches')
   if (operation === 'bmm' && a.shape[0] !== b.shape[0])
     throw new ShapeError(operation, `${showShape(a.shape)} and ${showShape(b.shape)} have different batch sizes`, 'use matmul(), which broadcasts the batch')
   checkLabels(operation, a, b)

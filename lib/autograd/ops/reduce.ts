@@ -1,5 +1,5 @@
 /** Reductions other than the sum. */
-import { checkIsNoMask, countedAs } from '../../tensor/dtype.ts'
+import { countedAs } from '../../tensor/dtype.ts'
 import { binary, unary, where } from '../../tensor/elementwise.ts'
 import { kernels } from '../../tensor/kernels/active.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
@@ -32,7 +32,6 @@ export const amin = extremum('amin')
 
 /** Index of the first largest or smallest along one dimension, or of all elements in row-major order. */
 export function argExtremum(op: 'max' | 'min', x: Tensor, dim: number | undefined, keepdim: boolean): Tensor {
-  checkIsNoMask(`arg${op}`, x.dtype)
   if (dim === undefined) {
     const index = constant(argReduce(op, x.array.reshape([-1]), 0))
     return keepdim ? index.reshape(x.shape.map(() => 1)) : index

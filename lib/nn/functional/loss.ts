@@ -62,7 +62,8 @@ function softCrossEntropy(input: Tensor, target: Tensor, classDim: number, label
   const logProbs = input.logSoftmax(classDim)
   const weighted = weight ? logProbs.mul(alongClasses(weight, input, classDim)) : logProbs
   const terms = weighted.mul(smoothed).sum(classDim).neg()
-  return named('DivBackward1', reduction === 'mean' ? terms.sum().div(Math.max(1, input.numel() / classes)) : reduced('crossEntropy', terms, reduction))
+  if (reduction === 'mean') return named('DivBackward1', terms.sum().div(Math.max(1, input.numel() / classes)))
+  return named('NegBackward0', reduced('crossEntropy', terms, reduction))
 }
 
 function checkWeight(operation: string, weight: Tensor | null, classes: number): void {
@@ -95,10 +96,16 @@ function nllWithSmoothing(operation: string, logProbs: Tensor, target: Tensor, l
   const terms = masked(chosen, weights)
   const total = weights.sum()
   const nll = reduction === 'mean' ? terms.sum().div(total) : reduced(operation, terms, reduction)
-  if (labelSmoothing === 0) return named('NllLossBackward0', nll)
+  if (labelSmoothing === 0) return named(nodeNameOf(logProbs.ndim, reduction), nll)
   const spread = masked((weight ? logProbs.mul(alongClasses(weight, logProbs, classDim)) : logProbs).sum(classDim), scalar(1))
   const smooth = reduction === 'mean' ? spread.sum().div(total) : reduced(operation, spread, reduction)
   return nll.mul(1 - labelSmoothing).add(smooth.mul(labelSmoothing / classes))
+}
+
+/** PyTorch has one operation for rows of scores and one for pictures, as which it sees inputs of other dimensions. */
+function nodeNameOf(ndim: number, reduction: Reduction): string {
+  if (ndim < 3) return 'NllLossBackward0'
+  return ndim === 4 || reduction !== 'none' ? 'NllLoss2DBackward0' : 'ViewBackward0'
 }
 
 /** Labels with the ignored ones replaced by 0, and 1 where a label counts. Throws on labels out of range. */

@@ -109,6 +109,15 @@ export function cosineSimilarity(a: Tensor, b: Tensor, ...given: Given<[dim: num
   checkTensors('cosineSimilarity', [a, b])
   const shape = broadcastShapes('cosineSimilarity', a.shape, b.shape)
   const d = normalizeDim('cosineSimilarity', dim, shape.length)
-  const [first, second] = [a, b].map((x) => normalize(x.expand(shape), { dim: d, eps }))
+  const [first, second] = [a, b].map((x) => x.expand(shape).div(boundedNorm(x.expand(shape), d, eps)))
   return first.mul(second).sum(d)
+}
+
+/** The norm, but at least eps. As in PyTorch its gradient is that of a norm of this value, x / max(norm, eps), also where it is the bound. */
+function boundedNorm(x: Tensor, dim: number, eps: number): Tensor {
+  const length = norm('cosineSimilarity', x, 2, { dims: [dim], keepdim: true })
+  const value = length.detach()
+  const bounded = value.clamp({ min: eps })
+  const share = value.div(bounded)
+  return length.mul(share).add(bounded.sub(value.mul(share)))
 }
