@@ -1,6 +1,7 @@
 /** Making tensors: from numbers, filled, or at random. */
 import { cast, castNumber, checkHoldsFractions } from '../tensor/dtype.ts'
 import { ShapeError, ValueError } from '../tensor/errors.ts'
+import { orderOf } from '../tensor/layout.ts'
 import { NDArray, type DType } from '../tensor/ndarray.ts'
 import { argumentsOf, optionsOf, required, type Arguments, type Given } from '../tensor/options.ts'
 import { defaultGenerator, type Generator } from '../tensor/random.ts'
@@ -209,10 +210,10 @@ export function bernoulli(probabilities: Tensor, ...given: Given<[p: number], { 
   return named('BernoulliBackward0', overwritten([probabilities, constant(NDArray.from(out, probabilities.shape))]))
 }
 
-/** `value` everywhere, the numbers in the order in which x's lie in memory, where those lie densely. */
+/** `value` everywhere, the numbers in the order in which x's lie in memory. */
 function laidOutLike(x: Tensor, value: number, dtype: DType): NDArray {
-  const order = x.array.denseOrder() ?? x.shape.map((_, d) => d)
-  return NDArray.full(order.map((d) => x.shape[d]), value, dtype).permute(order.map((_, d) => order.indexOf(d)))
+  const order = orderOf(x.shape, [x.stride()])
+  return order ? NDArray.full(order.map((d) => x.shape[d]), value, dtype).permute(order.map((_, d) => order.indexOf(d))) : NDArray.full(x.shape, value, dtype)
 }
 
 function filledLike(operation: string, x: Tensor, value: number, given: TensorOptions): Tensor {

@@ -2,6 +2,7 @@
 import { cast, castNumber, checkHoldsFractions, checkIsFloat, checkIsNoMask, promote } from '../tensor/dtype.ts'
 import { GraphError, IndexError, ShapeError, ValueError } from '../tensor/errors.ts'
 import { formatTensor } from '../tensor/format.ts'
+import { orderOf } from '../tensor/layout.ts'
 import { NDArray, type DType } from '../tensor/ndarray.ts'
 import { argumentsOf, isOptions, optionsOf, required, type Arguments, type Given } from '../tensor/options.ts'
 import { defaultGenerator, type Generator } from '../tensor/random.ts'
@@ -200,10 +201,10 @@ export class Tensor {
   }
   /** How far apart, in numbers, neighbours along each dimension are stored. */
   stride(): Shape {
-    return this.array.strides
+    return this.array.seenStrides
   }
   isContiguous(): boolean {
-    return this.array.isContiguous
+    return this.array.isSeenContiguous
   }
   /** The numbers in row-major order: the storage itself where they are dense in it, else a copy. */
   get data(): Float32Array {
@@ -279,7 +280,7 @@ export class Tensor {
   /** The same numbers without history, for as long as they are used. The storage is shared. */
   detach(): Tensor {
     evict(this.array.storage)
-    return new Tensor(this.array.restride(this.shape, this.array.strides))
+    return new Tensor(this.array.restride(this.shape, (strides) => strides))
   }
   /** A copy in a storage of its own, with this tensor as its history. */
   clone(): Tensor {
@@ -829,8 +830,8 @@ export class Tensor {
 
   /** The same numbers under another shape; one size may be -1. A view where the layout allows it, else a copy. */
   reshape(...shape: Listed<'shape'>): Tensor {
-    const result = reshape([this], listOf('reshape', 'shape', shape))
-    return named(result.array.storage === this.array.storage ? 'ReshapeAliasBackward0' : 'UnsafeViewBackward0', result)
+    const sizes = listOf('reshape', 'shape', shape)
+    return named(this.array.canBeSeenAs(sizes) ? 'ReshapeAliasBackward0' : 'UnsafeViewBackward0', reshape([this], sizes))
   }
   /** As reshape, but throws where a copy would be needed. */
   view(...shape: Listed<'size'>): Tensor {
@@ -1025,7 +1026,7 @@ export class Tensor {
   }
   /** This tensor where it is dense in row-major order, else a copy that is. */
   contiguous(): Tensor {
-    return this.isContiguous() ? this : this.clone()
+    return this.isContiguous() ? this : named('CloneBackward0', pointwise.contiguous([this]))
   }
 
   // ---- indexing
@@ -1084,7 +1085,7 @@ export class Tensor {
   maskedFill(...given: Filling): Tensor {
     const { mask, value } = argumentsOf('maskedFill', given, { mask: required, value: required })
     const filling = this.dtype === 'float32' ? value : constant(cast('maskedFill', toTensor('maskedFill', value).array, this.dtype))
-    return named('MaskedFillBackward0', choosing(mask, filling, this))
+    return named('MaskedFillBackward0', choosing(mask, filling, this).contiguous())
   }
   /** The elements where the mask is not 0, in row-major order, with broadcasting. */
   maskedSelect(...given: Arguments<[mask: Tensor], [], { readonly mask: Tensor }>): Tensor {
@@ -1180,7 +1181,7 @@ export class Tensor {
   #draw(name: string, node: string, fill: (out: Float32Array, order: readonly number[]) => void): this {
     if (name !== 'bernoulli_') checkHoldsFractions(name, this.dtype)
     return this.#inPlace(name, (old) => {
-      const order = this.shape.map((_, d) => d).sort((a, b) => this.array.strides[b] - this.array.strides[a] || a - b)
+      const order = orderOf(this.shape, [this.stride()]) ?? this.shape.map((_, d) => d)
       const drawn = NDArray.zeros(order.map((d) => this.shape[d]))
       fill(drawn.storage.data, order)
       const inverse = order.map((_, d) => order.indexOf(d))

@@ -1,6 +1,7 @@
 /** Labels of what numbers mean: which one a result bears, and numbers made to fit one. Torch's type promotion for these three. */
 import { ValueError } from './errors.ts'
-import { NDArray, type DType } from './ndarray.ts'
+import { copyInOrder } from './layout.ts'
+import type { DType, NDArray } from './ndarray.ts'
 
 const order: readonly DType[] = ['bool', 'int64', 'float32']
 
@@ -25,8 +26,9 @@ export function castNumber(operation: string, value: number, dtype: DType): numb
 
 /** A copy with another label, whose numbers are cut off. Same as torch.Tensor.to(dtype), but that NaN and infinities are refused for int64. */
 export function cast(operation: string, x: NDArray, dtype: DType): NDArray {
-  if (order.indexOf(x.dtype) <= order.indexOf(dtype)) return x.copy().labelled(dtype)
-  return NDArray.from(x.values().map((value) => castNumber(operation, value, dtype)), x.shape, dtype)
+  const copy = copyInOrder(x).labelled(dtype)
+  if (order.indexOf(x.dtype) > order.indexOf(dtype)) copy.storage.data.forEach((value, i, numbers) => (numbers[i] = castNumber(operation, value, dtype)))
+  return copy
 }
 
 /** Throws on numbers of which there is no such thing: a mean or a softmax of whole numbers or masks, as in torch. */

@@ -3,7 +3,7 @@ import { ShapeError, ValueError } from './errors.ts'
 import { kernels } from './kernels/active.ts'
 import type { Windows } from './kernels/kernels.ts'
 import { NDArray } from './ndarray.ts'
-import { showShape, type Shape } from './shape.ts'
+import { rowMajorStrides, showShape, type Shape } from './shape.ts'
 
 /** A size for height and width: one number stands for both. */
 export type Pair = number | readonly [number, number] | readonly number[]
@@ -44,9 +44,13 @@ export function windowsOver(operation: string, shape: Shape, options: WindowOpti
   return { kernel, stride, padding, dilation, output: [count(0), count(1)] }
 }
 
-// Kernels have channels last, and what they make stays so in memory: it is seen as (N, C, H, W), but a pixel's channels lie together.
 const channelsLast = (x: NDArray) => x.permute([0, 2, 3, 1])
-const channelsFirst = (x: NDArray) => x.permute([0, 3, 1, 2])
+
+/** Kernels have channels last, and what they make stays so in memory: it is seen as (N, C, H, W) in row-major order, as in PyTorch, but a pixel's channels lie together. */
+export function channelsFirst(x: NDArray): NDArray {
+  const pictures = x.permute([0, 3, 1, 2])
+  return pictures.shownAs(rowMajorStrides(pictures.shape))
+}
 
 /** (N, C, H, W) -> (N, Hout, Wout, kh, kw, C): every window's numbers; places outside the picture read `fill`. */
 export function unfold(x: NDArray, windows: Windows, fill = 0): NDArray {

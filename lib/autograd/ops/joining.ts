@@ -2,6 +2,7 @@
 import { promote } from '../../tensor/dtype.ts'
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
 import { kernels } from '../../tensor/kernels/active.ts'
+import { laidOutAs } from '../../tensor/layout.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
 import { argumentsOf, type Given } from '../../tensor/options.ts'
 import { normalizeDim, normalizeDims, showShape } from '../../tensor/shape.ts'
@@ -69,7 +70,8 @@ export const flip = defineOp('flip', {
     const turned = new Set(dims.length === 0 ? [] : normalizeDims('flip', dims, x.ndim))
     if (x.numel === 0) return x.copy()
     const offset = x.shape.reduce((sum, size, d) => sum + (turned.has(d) ? (size - 1) * x.strides[d] : 0), x.offset)
-    return x.restride(x.shape, x.strides.map((stride, d) => (turned.has(d) ? -stride : stride)), offset).copy()
+    const backwards = x.restride(x.shape, x.strides.map((stride, d) => (turned.has(d) ? -stride : stride)), offset)
+    return laidOutAs(x, backwards)
   },
   backward: (_, grad, dims) => [grad.flip(dims)],
 })

@@ -1,6 +1,7 @@
 /** Functions of each element: one formula for the value, one for the derivative. */
 import { binary, unary, where } from '../../tensor/elementwise.ts'
 import type { UnaryOp } from '../../tensor/kernels/kernels.ts'
+import { copyInOrder } from '../../tensor/layout.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
 import { allocatingIn } from '../../tensor/storage.ts'
 import { constant, defineOp } from '../op.ts'
@@ -105,6 +106,12 @@ export const round = step('round')
 
 /** A copy in a storage of its own, which stays for as long as it is used. */
 export const clone = defineOp('clone', {
+  forward: (_, [x]: One) => allocatingIn(null, () => copyInOrder(x)),
+  backward: (_, grad) => [grad],
+})
+
+/** Such a copy in row-major order. */
+export const contiguous = defineOp('contiguous', {
   forward: (_, [x]: One) => allocatingIn(null, () => x.copy()),
   backward: (_, grad) => [grad],
 })

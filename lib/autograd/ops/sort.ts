@@ -1,8 +1,9 @@
 /** The order of numbers along a dimension. */
 import { ValueError } from '../../tensor/errors.ts'
+import { laidOutAs } from '../../tensor/layout.ts'
 import { NDArray, type DType } from '../../tensor/ndarray.ts'
 import { showShape, type Shape } from '../../tensor/shape.ts'
-import { constant, own } from '../op.ts'
+import { constant, defineOp, own, type Gradients } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { gather } from './indexing.ts'
 import { choosing } from './where.ts'
@@ -30,13 +31,20 @@ export function sortedIndices(x: Tensor, dim: number, descending: boolean): Tens
     keys.sort()
     for (let i = 0; i < size; i++) order[start + i] = words[2 * i]
   }
-  return constant(NDArray.from(order, rows.shape, 'int64').transpose(dim, -1).contiguous())
+  return constant(laidOutAs(x.array, NDArray.from(order, rows.shape, 'int64').transpose(dim, -1)))
 }
 
-/** The numbers in sorted order, and where they stood. */
+/** y laid out as x is. */
+const inLayoutOf = defineOp('in_layout_of', {
+  forward: (_, [y, x]: [y: NDArray, x: NDArray]) => laidOutAs(x, y),
+  backward: (_, grad): Gradients => [grad, null],
+})
+
+/** The numbers in sorted order, and where they stood, both laid out as x is. */
 export function sort(x: Tensor, dim: number, descending: boolean): [values: Tensor, indices: Tensor] {
   const indices = sortedIndices(x, dim, descending)
-  return [own('SortBackward0', gather([x, indices], dim)), indices]
+  const values = gather([x, indices], dim)
+  return [own('SortBackward0', x.isContiguous() ? values : inLayoutOf([values, x.detach()])), indices]
 }
 
 /** The `k` largest or smallest numbers in sorted order, and where they stood. */

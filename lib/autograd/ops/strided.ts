@@ -18,7 +18,7 @@ function along(x: NDArray, { offset, dims: [row, column] }: Diagonal): NDArray {
   const size = Math.max(0, Math.min(x.shape[row] + Math.min(offset, 0), x.shape[column] - Math.max(offset, 0)))
   const start = size > 0 ? Math.max(-offset, 0) * x.strides[row] + Math.max(offset, 0) * x.strides[column] : 0
   const others = x.shape.map((_, d) => d).filter((d) => d !== row && d !== column)
-  return x.restride([...others.map((d) => x.shape[d]), size], [...others.map((d) => x.strides[d]), x.strides[row] + x.strides[column]], x.offset + start)
+  return x.restride([...others.map((d) => x.shape[d]), size], (strides) => [...others.map((d) => strides[d]), strides[row] + strides[column]], x.offset + start)
 }
 
 export const diagonal = defineOp('diagonal', {
@@ -56,7 +56,7 @@ interface Unfolding {
 const windows = defineOp('unfold', {
   forward(_, [x]: [x: NDArray], { dim, size, step }: Unfolding) {
     const count = Math.floor((x.shape[dim] - size) / step) + 1
-    return x.restride([...x.shape.with(dim, count), size], [...x.strides.with(dim, step * x.strides[dim]), x.strides[dim]])
+    return x.restride([...x.shape.with(dim, count), size], (strides) => [...strides.with(dim, step * strides[dim]), strides[dim]])
   },
   backward({ shapes: [shape] }, grad, { dim, size, step }) {
     const placed = Array.from({ length: size }, (_, i) =>

@@ -1,7 +1,7 @@
 /** Convolutions of pictures, as matrix products over their windows. */
-import { checkTensors, named } from '../../autograd/op.ts'
+import { checkTensors, own } from '../../autograd/op.ts'
 import { addmm } from '../../autograd/ops/matmul.ts'
-import { unfold } from '../../autograd/ops/windows.ts'
+import { asPictures, unfold } from '../../autograd/ops/windows.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
 import type { Windows } from '../../tensor/kernels/kernels.ts'
@@ -42,7 +42,7 @@ export function conv2d(x: Tensor, weight: Tensor, ...given: Given<ConvPlaces, Co
   const patches = tiling ? tiles(x, windows) : unfold([x], { windows, fill: 0 })
   const y = groups > 1 ? groupedProduct(tiling ? patches : patches.permute([0, 1, 2, 5, 3, 4]), weight, bias, groups)
     : wholeProduct(patches, tiling ? weight : weight.permute([0, 2, 3, 1]), bias)
-  return named('ConvolutionBackward0', y.reshape([x.shape[0], ...windows.output, outChannels]).permute([0, 3, 1, 2]))
+  return own('ConvolutionBackward0', asPictures([y.reshape([x.shape[0], ...windows.output, outChannels])]))
 }
 
 function checkConv(x: Tensor, weight: Tensor, bias: Tensor | null, groups: number): void {

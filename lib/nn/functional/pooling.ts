@@ -2,7 +2,7 @@
 import { checkTensors, constant, named, own } from '../../autograd/op.ts'
 import { gather } from '../../autograd/ops/indexing.ts'
 import { cat } from '../../autograd/ops/joining.ts'
-import { maxPool, unfold } from '../../autograd/ops/windows.ts'
+import { asPictures, maxPool, unfold } from '../../autograd/ops/windows.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
 import type { Windows } from '../../tensor/kernels/kernels.ts'
@@ -96,7 +96,7 @@ export function avgPool2d(x: Tensor, kernelSize: Pair, ...given: Given<AvgPoolPl
   if (divisorOverride === 0) throw new ValueError('avgPool2d', 'a divisorOverride of 0 was given', 'leave it out to divide by the number of places')
   return batched('avgPool2d', x, (pictures) => {
     const windows = windowsOver('avgPool2d', pictures.shape, { kernel: kernelSize, stride: stride ?? kernelSize, padding, ceilMode })
-    const sums = unfold([pictures], { windows, fill: 0 }).sum([3, 4]).permute([0, 3, 1, 2])
+    const sums = asPictures([unfold([pictures], { windows, fill: 0 }).sum([3, 4])])
     return named('AvgPool2DBackward0', sums.div(divisorOverride ?? placesOf(windows, pictures.shape, countIncludePad)))
   })
 }
