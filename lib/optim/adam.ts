@@ -30,7 +30,8 @@ abstract class AdamRule extends Optimizer<AdamOptions> {
   protected abstract readonly decoupled: boolean
 
   constructor(params: Params<AdamOptions>, options: AdamOptions) {
-    super(params, { ...options, betas: [...options.betas] })
+    // What are no two numbers is left as it is for check() to refuse.
+    super(params, options.betas?.length === 2 ? { ...options, betas: [...options.betas] } : options)
   }
 
   protected check({ lr, betas, eps, weightDecay }: AdamOptions): void {
