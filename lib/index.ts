@@ -1,6 +1,8 @@
 /** The public surface of vitgrad. */
 export * from './autograd/creation.ts'
 export * from './autograd/functions.ts'
+export * from './autograd/methods.ts'
+export { multinomial, normal } from './autograd/sampling.ts'
 export { einsum } from './autograd/einsum.ts'
 export { enableGrad, isGradEnabled, noGrad } from './autograd/grad-mode.ts'
 export { Tensor, type Dims, type NestedNumbers, type Operand, type ReduceOptions, type SortOptions, type TopkOptions, type ValuesAndIndices, type VarOptions } from './autograd/tensor.ts'

@@ -1,13 +1,15 @@
 /** Making tensors: from numbers, filled, or at random. */
 import { cast, castNumber, checkHoldsFractions } from '../tensor/dtype.ts'
 import { ShapeError, ValueError } from '../tensor/errors.ts'
+import { orderOf } from '../tensor/layout.ts'
 import { NDArray, type DType } from '../tensor/ndarray.ts'
-import { optionsOf } from '../tensor/options.ts'
+import { argumentsOf, optionsOf, required, type Arguments, type Given } from '../tensor/options.ts'
 import { defaultGenerator, type Generator } from '../tensor/random.ts'
 import { lane, linspaceNumbers } from '../tensor/sequence.ts'
 import { checkShape, numelOf, showShape, type Shape } from '../tensor/shape.ts'
-import { checkTensors } from './op.ts'
-import { Tensor } from './tensor.ts'
+import { overwritten } from './in-place.ts'
+import { checkTensors, constant, named } from './op.ts'
+import { checkProbabilities, Tensor } from './tensor.ts'
 
 export interface TensorOptions {
   readonly requiresGrad?: boolean
@@ -101,16 +103,26 @@ export function empty(...args: ShapeAnd<TensorOptions>): Tensor {
   return finish(NDArray.zeros(shape, options.dtype), options)
 }
 
-export function full(shape: Shape | number, value: number, given: TensorOptions = {}): Tensor {
-  const options = optionsOf('full', given, defaults)
-  const { shape: sizes } = parseShape('full', [shape])
-  return finish(NDArray.full(sizes, castNumber('full', value, options.dtype), options.dtype), options)
+/** The same everywhere: full([2, 3], 0.5); of true or false it is a mask. */
+export function full(...given: Arguments<[size: Shape | number, fillValue: number | boolean], [], TensorOptions & { readonly size: Shape | number; readonly fillValue: number | boolean }>): Tensor {
+  const { size, fillValue, ...options } = argumentsOf('full', given, { size: required, fillValue: required, requiresGrad: false, dtype: undefined }, 2)
+  const { shape } = parseShape('full', [size])
+  const dtype = options.dtype ?? (typeof fillValue === 'boolean' ? 'bool' : 'float32')
+  return finish(NDArray.full(shape, castNumber('full', Number(fillValue), dtype), dtype), options)
 }
 
-/** From `start` (0) up to, not including, `end` in steps: arange(3), arange(1, 4), arange(0, 1, 0.25). */
-export function arange(start: number, end?: number, step = 1, given: TensorOptions = {}): Tensor {
-  const options = optionsOf('arange', given, defaults)
-  const [first, last] = end === undefined ? [0, start] : [start, end]
+interface ArangeOptions extends TensorOptions {
+  readonly start?: number
+  readonly end: number
+  readonly step?: number
+}
+
+/** From `start` (0) up to, not including, `end` in steps: arange(3), arange(1, 4), arange(0, 1, 0.25), arange(4, { dtype: 'int64' }). */
+export function arange(...given: Arguments<[end: number], [], ArangeOptions> | Arguments<[start: number, end: number | undefined], [step: number], ArangeOptions>): Tensor {
+  const [start, second, ...rest] = given
+  const isEndAlone = typeof start === 'number' && typeof second !== 'number' && second?.end === undefined
+  const placed = (isEndAlone ? [0, start, ...(second ? [second] : []), ...rest] : given) as Arguments<[start: number, end: number], [step: number], ArangeOptions>
+  const { start: first, end: last, step, ...options } = argumentsOf('arange', placed, { start: 0, end: required, step: 1, ...defaults }, 3)
   if (step === 0 || !((last - first) / step >= 0)) throw new ValueError('arange', `steps of ${step} do not lead from ${first} to ${last}`, 'give a step other than 0 in the direction of the end')
   const count = Math.ceil((last - first) / step)
   checkShape('arange', [count])
@@ -118,16 +130,23 @@ export function arange(start: number, end?: number, step = 1, given: TensorOptio
   return finish(held('arange', NDArray.from(Float32Array.from({ length: count }, (_, i) => value(i)), [count]), options.dtype), options)
 }
 
+interface LinspaceOptions extends TensorOptions {
+  readonly start: number
+  readonly end: number
+  readonly steps: number
+}
+
 /** `steps` numbers evenly from `start` to `end`, both included. */
-export function linspace(start: number, end: number, steps: number, given: TensorOptions = {}): Tensor {
-  const options = optionsOf('linspace', given, defaults)
+export function linspace(...given: Arguments<[start: number, end: number, steps: number], [], LinspaceOptions> | Arguments<[start: number, end: number], [], LinspaceOptions>): Tensor {
+  const { start, end, steps, ...options } = argumentsOf('linspace', given as Arguments<[start: number, end: number, steps: number], [], LinspaceOptions>, { start: required, end: required, steps: required, ...defaults }, 3)
   if (!Number.isInteger(steps) || steps < 0) throw new ValueError('linspace', `${steps} is no number of steps`, 'give a whole number of at least 0')
   return finish(held('linspace', NDArray.from(linspaceNumbers(start, end, steps), [steps]), options.dtype), options)
 }
 
 /** The identity matrix of n rows and m (n) columns. */
-export function eye(n: number, m = n, given: TensorOptions = {}): Tensor {
-  const options = optionsOf('eye', given, defaults)
+export function eye(...given: Arguments<[n: number], [m: number], TensorOptions & { readonly n: number; readonly m?: number }>): Tensor {
+  const { n, m: columns, ...options } = argumentsOf('eye', given, { n: required, m: undefined, ...defaults }, 2)
+  const m = columns ?? n
   checkShape('eye', [n, m])
   const array = NDArray.zeros([n, m], options.dtype)
   for (let i = 0; i < Math.min(n, m); i++) array.storage.data[i * m + i] = 1
@@ -154,38 +173,47 @@ export function randn(...args: ShapeAnd<RandomOptions>): Tensor {
   return finish(array, options)
 }
 
-/** Whole numbers drawn evenly from low to high − 1: randint(low, high, shape) or randint(high, shape). */
-export function randint(low: number, high: number, shape: Shape, options?: RandomOptions): Tensor
-export function randint(high: number, shape: Shape, options?: RandomOptions): Tensor
-export function randint(first: number, second: number | Shape, third?: Shape | RandomOptions, given: RandomOptions = {}): Tensor {
-  if (typeof second !== 'number') return randint(0, first, second, third as RandomOptions | undefined)
-  const options = optionsOf('randint', given, { ...randomDefaults, dtype: 'int64' })
-  const { shape } = parseShape('randint', [(third ?? []) as Shape])
+interface RandintOptions extends RandomOptions {
+  readonly low?: number
+  readonly high: number
+  readonly size: Shape
+}
+
+type HighFirst = Arguments<[high: number, size: Shape], [], RandintOptions> | readonly [high: number, options: RandomOptions & { readonly size: Shape }]
+type LowFirst = Arguments<[low: number, high: number, size: Shape], [], RandintOptions> | readonly [low: number, high: number, options: RandomOptions & { readonly size: Shape }]
+
+/** Whole numbers drawn evenly from low to high − 1: randint(low, high, shape) or randint(high, shape). Masks hold 0 and 1 alone. */
+export function randint(...given: HighFirst | LowFirst): Tensor {
+  const isHighFirst = typeof given[0] === 'number' && typeof given[1] !== 'number'
+  const placed = (isHighFirst ? [0, ...given] : given) as Arguments<[low: number, high: number, size: Shape], [], RandintOptions>
+  const { low, high, size, ...options } = argumentsOf('randint', placed, { low: 0, high: required, size: required, ...randomDefaults, dtype: 'int64' }, 3)
+  if (options.dtype === 'bool' && (low < 0 || high > 2)) throw new ValueError('randint', `a mask cannot hold numbers from ${low} to ${high - 1}`, 'draw from 0 up to 2')
+  const { shape } = parseShape('randint', [size])
   const array = NDArray.zeros(shape, options.dtype)
-  options.generator.randint(array.storage.data, first, second)
+  options.generator.randint(array.storage.data, low, high)
   return finish(array, options)
 }
 
 /** The whole numbers from 0 to n − 1 in random order. */
-export function randperm(n: number, given: RandomOptions = {}): Tensor {
-  const options = optionsOf('randperm', given, { ...randomDefaults, dtype: 'int64' })
+export function randperm(...given: Arguments<[n: number], [], RandomOptions & { readonly n: number }>): Tensor {
+  const { n, ...options } = argumentsOf('randperm', given, { n: required, ...randomDefaults, dtype: 'int64' }, 1)
   const order = options.generator.permutation(n)
   return finish(NDArray.from(Float32Array.from(order), [n], options.dtype), options)
 }
 
-/** 1 with the probability that `probabilities` holds at that place, else 0. Same as torch.bernoulli. */
-export function bernoulli(probabilities: Tensor, given: { readonly generator?: Generator } = {}): Tensor {
-  const { generator } = optionsOf('bernoulli', given, { generator: defaultGenerator })
-  checkTensors('bernoulli', [probabilities])
-  const out = new Float32Array(probabilities.numel())
+/** 1 with the probability that `probabilities` holds at that place, or with probability p everywhere, else 0. Same as torch.bernoulli. */
+export function bernoulli(probabilities: Tensor, ...given: Given<[p: number], { readonly p?: number; readonly generator?: Generator }>): Tensor {
+  const { p, generator } = argumentsOf('bernoulli', given, { p: undefined, generator: defaultGenerator }, 1)
+  if (p !== undefined) return emptyLike(probabilities).bernoulli_(p, { generator })
+  const out = new Float32Array(checkProbabilities('bernoulli', probabilities).numel())
   generator.bernoulliEach(out, probabilities.data)
-  return new Tensor(NDArray.from(out, probabilities.shape))
+  return named('BernoulliBackward0', overwritten([probabilities, constant(NDArray.from(out, probabilities.shape))]))
 }
 
-/** `value` everywhere, the numbers in the order in which x's lie in memory, where those lie densely. */
+/** `value` everywhere, the numbers in the order in which x's lie in memory. */
 function laidOutLike(x: Tensor, value: number, dtype: DType): NDArray {
-  const order = x.array.denseOrder() ?? x.shape.map((_, d) => d)
-  return NDArray.full(order.map((d) => x.shape[d]), value, dtype).permute(order.map((_, d) => order.indexOf(d)))
+  const order = orderOf(x.shape, [x.stride()])
+  return order ? NDArray.full(order.map((d) => x.shape[d]), value, dtype).permute(order.map((_, d) => order.indexOf(d))) : NDArray.full(x.shape, value, dtype)
 }
 
 function filledLike(operation: string, x: Tensor, value: number, given: TensorOptions): Tensor {
@@ -201,7 +229,10 @@ export const onesLike = (x: Tensor, options: TensorOptions = {}): Tensor => fill
 /** A tensor like x whose numbers are still to be filled in. They are 0. Same as torch.empty_like. */
 export const emptyLike = (x: Tensor, options: TensorOptions = {}): Tensor => filledLike('emptyLike', x, 0, options)
 /** `value` everywhere, of the shape and label of x, laid out like it; cut off to what the label holds. Same as torch.full_like. */
-export const fullLike = (x: Tensor, value: number, options: TensorOptions = {}): Tensor => filledLike('fullLike', x, value, options)
+export function fullLike(x: Tensor, ...given: Arguments<[fillValue: number], [], TensorOptions & { readonly fillValue: number }>): Tensor {
+  const { fillValue, ...options } = argumentsOf('fullLike', given, { fillValue: required, requiresGrad: false, dtype: undefined }, 1)
+  return filledLike('fullLike', x, fillValue, options)
+}
 
 function drawnLike(operation: string, x: Tensor, given: RandomOptions, draw: (into: Tensor, from: { readonly generator: Generator }) => Tensor): Tensor {
   checkTensors(operation, [x])

@@ -13,7 +13,7 @@ import type { Tensor } from './tensor.ts'
 
 export interface BackwardOptions {
   /** Keep the graph for another backward(). Default: createGraph. */
-  readonly retainGraph?: boolean
+  readonly retainGraph?: boolean | null
   /** Record the backward pass itself, for gradients of gradients. */
   readonly createGraph?: boolean
 }

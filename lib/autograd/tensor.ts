@@ -1,11 +1,12 @@
 /** Tensor: an array of numbers that remembers how it was computed. Its methods only delegate to operations. */
-import { cast, checkHoldsFractions } from '../tensor/dtype.ts'
+import { cast, castNumber, checkHoldsFractions, checkIsFloat, checkIsNoMask, promote } from '../tensor/dtype.ts'
 import { GraphError, IndexError, ShapeError, ValueError } from '../tensor/errors.ts'
 import { formatTensor } from '../tensor/format.ts'
+import { orderOf } from '../tensor/layout.ts'
 import { NDArray, type DType } from '../tensor/ndarray.ts'
-import { numberOf, optionsOf, withFirst, type FirstOr, type Named } from '../tensor/options.ts'
+import { argumentsOf, isOptions, optionsOf, required, type Arguments, type Given } from '../tensor/options.ts'
 import { defaultGenerator, type Generator } from '../tensor/random.ts'
-import { broadcastShapes, normalizeDim, normalizeDims, showShape, type Shape } from '../tensor/shape.ts'
+import { broadcastShapes, checkShape, inferShape, normalizeDim, normalizeDims, showShape, type Shape } from '../tensor/shape.ts'
 import { allocatingIn, evict, lend, Region, takeBack, type Storage } from '../tensor/storage.ts'
 import * as engine from './engine.ts'
 import { enableGrad, isGradEnabled } from './grad-mode.ts'
@@ -13,22 +14,23 @@ import type { Hook, Node } from './graph.ts'
 import { changeInPlace, overwritten } from './in-place.ts'
 import { at, trueIndices, type Index } from './index-expression.ts'
 import { checkTensors, constant, named, own, scalar, setTensorFactory } from './op.ts'
-import { clamp, gelu, relu, sigmoid, tanh, type GeluOptions } from './ops/activations.ts'
+import { clamp, clampTensor, gelu, relu, sigmoid, tanh, type GeluOptions } from './ops/activations.ts'
 import { add, compare, div, isNaN, maximum, minimum, mul, pow, powTensor, sub } from './ops/arithmetic.ts'
-import { checkedIndex, gather, scatterAdd, take } from './ops/indexing.ts'
-import { cat, flip } from './ops/joining.ts'
+import { checkedIndex, gather, scatter, scatterAdd, take } from './ops/indexing.ts'
+import { cat, flip, stack } from './ops/joining.ts'
 import { matmulAny } from './ops/matmul.ts'
 import { norm } from './ops/norm.ts'
 import * as pointwise from './ops/pointwise.ts'
 import { amax, amin, argExtremum, cumsum, logsumexp, prod, std } from './ops/reduce.ts'
 import { logSoftmax, softmax } from './ops/softmax.ts'
-import { sort, sortedIndices, topk } from './ops/sort.ts'
+import { median, sort, sortedIndices, topk, uniques } from './ops/sort.ts'
+import { diag, diagonal, unfold } from './ops/strided.ts'
 import { sum } from './ops/sum.ts'
 import { triangle } from './ops/triangle.ts'
 import { expand, permute, reshape, select, slice, split, squeeze, transpose, unbind, unsqueeze, view } from './ops/views.ts'
 import { beside, choosing } from './ops/where.ts'
 
-export type Operand = Tensor | number
+export type Operand = Tensor | number | boolean
 
 /** Dimensions to reduce: one, several, or all when left out. */
 export type Dims = number | readonly number[] | null
@@ -37,6 +39,52 @@ export interface ReduceOptions {
   readonly dim?: Dims
   readonly keepdim?: boolean
 }
+
+interface ReduceOneOptions {
+  readonly dim: number
+  readonly keepdim?: boolean
+}
+
+type Varying = Given<[dim: Dims, unbiased: boolean, keepdim: boolean], VarOptions>
+type Reducing = Given<[dim: Dims, keepdim: boolean], ReduceOptions>
+type ReducingOne = Given<[dim: number | null, keepdim: boolean], { readonly dim?: number | null; readonly keepdim?: boolean }>
+type OfDim = Arguments<[dim: number], [], { readonly dim: number }>
+
+interface RollOptions {
+  readonly shifts: number | readonly number[]
+  readonly dims?: number | readonly number[]
+}
+
+/** What the other operand is multiplied by. */
+interface Scaled {
+  readonly alpha?: number
+}
+
+interface MovedimOptions {
+  readonly source: number | readonly number[]
+  readonly destination: number | readonly number[]
+}
+
+interface UnfoldOptions {
+  readonly dimension: number
+  readonly size: number
+  readonly step: number
+}
+
+interface DiagonalOptions {
+  readonly offset?: number
+  readonly dim1?: number
+  readonly dim2?: number
+}
+
+type Scattering = Arguments<[dim: number, index: Tensor], [src: Operand], { readonly dim: number; readonly index: Tensor; readonly src?: Operand; readonly value?: number }>
+
+type Bound = number | Tensor | null
+type Bounds = Given<[min: Bound, max: Bound], { readonly min?: Bound; readonly max?: Bound }>
+
+type Filling = Arguments<[mask: Tensor, value: Operand], [], { readonly mask: Tensor; readonly value: Operand }>
+
+type NormOrder = number | 'fro' | null
 
 export interface VarOptions extends ReduceOptions {
   /** Divide by n − 1 (default) or by n. */
@@ -49,6 +97,8 @@ export interface SortOptions {
   readonly dim?: number
   /** From the largest on. */
   readonly descending?: boolean
+  /** Equal numbers keep their order in any case. */
+  readonly stable?: boolean
 }
 
 export interface FlattenOptions {
@@ -60,6 +110,8 @@ export interface TopkOptions {
   readonly dim?: number
   /** The largest (default) or the smallest. */
   readonly largest?: boolean
+  /** They are sorted in any case. */
+  readonly sorted?: boolean
 }
 
 /** What max(dim), min(dim), sort and topk return: `const [values, indices] = x.max(1)`. */
@@ -96,11 +148,13 @@ interface View {
   derived: number
 }
 
-export type Sizes = readonly [Shape] | readonly number[]
+/** Numbers given one by one, as a list or by name: reshape(2, 3), reshape([2, 3]) or reshape({ shape: [2, 3] }). */
+export type Listed<Name extends string> = readonly (number | Shape)[] | readonly [byName: { readonly [N in Name]: Shape }]
 
-/** Sizes given one by one or as a list: reshape(2, 3) or reshape([2, 3]). */
-function listOf(sizes: readonly (number | Shape)[]): number[] {
-  return sizes.flat()
+function listOf<Name extends string>(operation: string, name: Name, given: Listed<Name>): number[] {
+  const [first] = given
+  if (!isOptions(first)) return (given as readonly (number | Shape)[]).flat()
+  return [...optionsOf<Record<string, Shape>, Record<string, typeof required>>(operation, first as Record<string, Shape>, { [name]: required })[name]]
 }
 
 export class Tensor {
@@ -147,10 +201,10 @@ export class Tensor {
   }
   /** How far apart, in numbers, neighbours along each dimension are stored. */
   stride(): Shape {
-    return this.array.strides
+    return this.array.seenStrides
   }
   isContiguous(): boolean {
-    return this.array.isContiguous
+    return this.array.isSeenContiguous
   }
   /** The numbers in row-major order: the storage itself where they are dense in it, else a copy. */
   get data(): Float32Array {
@@ -208,7 +262,8 @@ export class Tensor {
     return this.#output
   }
   /** Asks for gradients with respect to this tensor, or no longer. Only a leaf can change its mind. */
-  requiresGrad_(value = true): this {
+  requiresGrad_(...given: Given<[requiresGrad: boolean], { readonly requiresGrad?: boolean }>): this {
+    const { requiresGrad: value } = argumentsOf('requiresGrad_', given, { requiresGrad: true })
     if (!value && !this.isLeaf) throw new GraphError('requiresGrad_', 'the tensor is the result of a recorded operation and cannot stop to require a gradient', 'use detach()')
     if (value && this.dtype !== 'float32') throw new GraphError('requiresGrad_', `a tensor of ${this.dtype} has no gradient`, 'only float32 tensors can require one')
     this.#requiresGrad = value || !this.isLeaf
@@ -218,14 +273,14 @@ export class Tensor {
    * Adds the gradients of this tensor to `grad` of every leaf that it was computed from. A tensor that is no scalar needs
    * `gradient`, of its shape. Releases the graph unless `retainGraph`. Same as torch.Tensor.backward.
    */
-  backward(gradient?: Tensor | null | engine.BackwardOptions, options?: engine.BackwardOptions): void {
-    if (gradient === null || gradient === undefined || gradient instanceof Tensor) engine.backward(this, gradient, options)
-    else engine.backward(this, null, gradient)
+  backward(...given: Given<[gradient: Tensor | null, retainGraph: boolean | null, createGraph: boolean], engine.BackwardOptions & { readonly gradient?: Tensor | null }>): void {
+    const { gradient, retainGraph, createGraph } = argumentsOf('backward', given, { gradient: null, retainGraph: null, createGraph: false })
+    engine.backward(this, gradient, { retainGraph: retainGraph ?? createGraph, createGraph })
   }
   /** The same numbers without history, for as long as they are used. The storage is shared. */
   detach(): Tensor {
     evict(this.array.storage)
-    return new Tensor(this.array.restride(this.shape, this.array.strides))
+    return new Tensor(this.array.restride(this.shape, (strides) => strides))
   }
   /** A copy in a storage of its own, with this tensor as its history. */
   clone(): Tensor {
@@ -311,17 +366,35 @@ export class Tensor {
 
   // ---- arithmetic and comparison, with broadcasting
 
-  add(other: Operand): Tensor {
-    return add([this, toTensor('add', other, this)])
+  /** x + other, or x + alpha · other with { alpha }. */
+  add(other: Operand, given: Scaled = {}): Tensor {
+    return add([this, scaled('add', toTensor('add', other, this), given)])
   }
-  sub(other: Operand): Tensor {
-    return sub([this, toTensor('sub', other, this)])
+  sub(other: Operand, given: Scaled = {}): Tensor {
+    return sub([this, scaled('sub', toTensor('sub', other, this), given)])
   }
   mul(other: Operand): Tensor {
     return mul([this, toTensor('mul', other, this)])
   }
-  div(other: Operand): Tensor {
-    return div([this, toTensor('div', other, this)])
+  /** x / other; with { roundingMode } the quotient rounded down ('floor') or towards 0 ('trunc'). */
+  div(other: Operand, given: { readonly roundingMode?: 'floor' | 'trunc' | null } = {}): Tensor {
+    const { roundingMode } = optionsOf('div', given, { roundingMode: null })
+    const divisor = toTensor('div', other, this)
+    const quotient = div([this, divisor])
+    if (roundingMode === null) return quotient
+    if (roundingMode !== 'floor' && roundingMode !== 'trunc') throw new ValueError('div', `${String(roundingMode)} is no way to round`, "give 'floor' or 'trunc'")
+    const rounded = named('DivBackward2', roundingMode === 'floor' ? quotient.floor() : quotient.trunc())
+    return promote(this.dtype, divisor.dtype) === 'float32' ? rounded : rounded.long()
+  }
+  /** x / other, rounded down. */
+  floorDivide(other: Operand): Tensor {
+    return this.div(other, { roundingMode: 'floor' })
+  }
+  /** What is left of x after division by other, with the sign of other: Python's %. */
+  remainder(other: Operand): Tensor {
+    const divisor = toTensor('remainder', other, this)
+    const quotient = this.detach().div(divisor.detach(), { roundingMode: 'floor' })
+    return named(typeof other === 'object' ? 'RemainderBackward1' : 'RemainderBackward0', this.sub(quotient.mul(divisor)))
   }
   pow(exponent: Operand): Tensor {
     if (typeof exponent === 'number') return pow([this], exponent)
@@ -358,9 +431,27 @@ export class Tensor {
   logicalNot(): Tensor {
     return this.eq(0)
   }
+  /** Where both are not 0. */
+  logicalAnd(other: Tensor): Tensor {
+    return this.ne(0).mul(toTensor('logicalAnd', other).ne(0))
+  }
+  /** Where one of them is not 0, or both. */
+  logicalOr(other: Tensor): Tensor {
+    return this.ne(0).add(toTensor('logicalOr', other).ne(0))
+  }
+  /** Where just one of them is not 0. */
+  logicalXor(other: Tensor): Tensor {
+    return this.ne(0).ne(toTensor('logicalXor', other).ne(0))
+  }
   /** 1 where an element is NaN. */
   isnan(): Tensor {
     return isNaN(this)
+  }
+  isinf(): Tensor {
+    return this.float().abs().eq(Infinity)
+  }
+  isfinite(): Tensor {
+    return this.float().abs().lt(Infinity)
   }
   /** Whether shapes and all numbers are the same. Same as torch.equal. */
   equal(other: Tensor): boolean {
@@ -382,6 +473,38 @@ export class Tensor {
   bool(): Tensor {
     return this.#labelled('bool', 'bool')
   }
+  /** With another label, or that of another tensor; the only device is 'cpu'. */
+  to(...given: readonly [target: DType | 'cpu' | Tensor] | readonly [options: { readonly dtype?: DType; readonly device?: 'cpu' }]): Tensor {
+    const [target] = given
+    if (target instanceof Tensor) return this.#labelled('to', target.dtype)
+    const { dtype, device } = typeof target === 'object' ? optionsOf('to', target, { dtype: undefined, device: 'cpu' }) : target === 'float32' || target === 'int64' || target === 'bool' ? { dtype: target, device: 'cpu' } : { dtype: undefined, device: target }
+    if (device !== 'cpu') throw new ValueError('to', `'${String(device)}' is no device here and no label`, "give 'cpu', 'float32', 'int64', 'bool' or a tensor")
+    return dtype === undefined ? this : this.#labelled('to', dtype)
+  }
+  cpu(): this {
+    return this
+  }
+  typeAs(other: Tensor): Tensor {
+    checkTensors('typeAs', [other])
+    return this.#labelled('typeAs', other.dtype)
+  }
+  isFloatingPoint(): boolean {
+    return this.dtype === 'float32'
+  }
+  /** New tensors of this one's label. */
+  newZeros(...size: Listed<'size'>): Tensor {
+    return this.#filled('newZeros', listOf('newZeros', 'size', size), 0)
+  }
+  newOnes(...size: Listed<'size'>): Tensor {
+    return this.#filled('newOnes', listOf('newOnes', 'size', size), 1)
+  }
+  newFull(size: Shape, fillValue: number): Tensor {
+    return this.#filled('newFull', size, fillValue)
+  }
+  #filled(operation: string, size: Shape, value: number): Tensor {
+    checkShape(operation, size)
+    return constant(NDArray.full(size, castNumber(operation, value, this.dtype), this.dtype))
+  }
   #labelled(operation: string, dtype: DType): Tensor {
     return this.dtype === dtype ? this : constant(cast(operation, this.array, dtype))
   }
@@ -396,6 +519,20 @@ export class Tensor {
   }
   sqrt(): Tensor {
     return pointwise.sqrt([this])
+  }
+  log2(): Tensor {
+    return pointwise.log2([this])
+  }
+  log10(): Tensor {
+    return pointwise.log10([this])
+  }
+  /** log(1 + x), exact also near 0. */
+  log1p(): Tensor {
+    return named('Log1PBackward0', pointwise.log1p([this]))
+  }
+  /** exp(x) − 1, exact also near 0. */
+  expm1(): Tensor {
+    return pointwise.expm1([this])
   }
   rsqrt(): Tensor {
     return named('RsqrtBackward0', this.sqrt().reciprocal())
@@ -417,6 +554,10 @@ export class Tensor {
   }
   ceil(): Tensor {
     return pointwise.ceil([this])
+  }
+  /** Cut off to a whole number. */
+  trunc(): Tensor {
+    return this.dtype === 'float32' ? named('TruncBackward0', this.abs().floor().mul(this.sign())) : this.clone()
   }
   /** To the nearest whole number, halves to the even one. */
   round(): Tensor {
@@ -450,130 +591,204 @@ export class Tensor {
   silu(): Tensor {
     return named('SiluBackward0', this.mul(this.sigmoid()))
   }
-  /** Limited to [min, max]; either may be left out. clamp(0, 1) or clamp({ min: 0 }). */
-  clamp(min?: number | null | { readonly min?: number | null; readonly max?: number | null }, max?: number | null): Tensor {
-    const bounds = typeof min === 'object' && min !== null ? min : { min, max }
-    if (typeof bounds.min !== 'number' && typeof bounds.max !== 'number') throw new ValueError('clamp', 'neither min nor max was given as a number', 'give at least one of them')
-    return named('ClampBackward1', clamp([this], [bounds.min ?? -Infinity, bounds.max ?? Infinity]))
+  /** Limited to [min, max], numbers or tensors; either may be left out. clamp(0, 1) or clamp({ min: 0 }). */
+  clamp(...given: Bounds): Tensor {
+    const { min, max } = argumentsOf('clamp', given, { min: null, max: null })
+    if (min === null && max === null) throw new ValueError('clamp', 'neither min nor max was given', 'give at least one of them')
+    checkTensors('clamp', [min, max].filter((bound) => typeof bound !== 'number' && bound !== null))
+    // A scalar beside a number is one, too.
+    const isNumbers = typeof min === 'number' || typeof max === 'number'
+    const [least, most] = [min, max].map((bound) => (isNumbers && bound instanceof Tensor && bound.ndim === 0 ? bound.item() : bound))
+    if (least instanceof Tensor || most instanceof Tensor) {
+      if (typeof least === 'number' || typeof most === 'number') throw new ValueError('clamp', 'a tensor and a number were given as bounds', 'give two of one kind')
+      return named('ClampBackward0', clampTensor([this, least, most], { min: least !== null, max: most !== null }))
+    }
+    // What is no number is no bound.
+    return named('ClampBackward1', clamp([this], [Number.isNaN(least) ? -Infinity : least ?? -Infinity, Number.isNaN(most) ? Infinity : most ?? Infinity]))
+  }
+
+  clip(...given: Bounds): Tensor {
+    return this.clamp(...given)
+  }
+  clampMin(...given: Arguments<[min: number], [], { readonly min: number }>): Tensor {
+    return named('ClampMinBackward0', this.clamp({ min: argumentsOf('clampMin', given, { min: required }).min }))
+  }
+  clampMax(...given: Arguments<[max: number], [], { readonly max: number }>): Tensor {
+    return named('ClampMaxBackward0', this.clamp({ max: argumentsOf('clampMax', given, { max: required }).max }))
   }
 
   // ---- reductions: over all dimensions, one, or several
 
-  sum(dim?: Dims | ReduceOptions, keepdim?: boolean | ReduceOptions): Tensor {
-    const { reduction, all } = this.#reduction('sum', dim, keepdim)
+  sum(...given: Reducing): Tensor {
+    const { reduction, all } = this.#reduction('sum', given)
     return named(all ? 'SumBackward0' : 'SumBackward1', sum([this], reduction))
   }
-  mean(dim?: Dims | ReduceOptions, keepdim?: boolean | ReduceOptions): Tensor {
-    const { reduction, all, count } = this.#reduction('mean', dim, keepdim)
+  mean(...given: Reducing): Tensor {
+    const { reduction, all, count } = this.#reduction('mean', given)
+    checkIsFloat('mean', this.dtype)
     return named(all ? 'MeanBackward0' : 'MeanBackward1', sum([this], reduction).div(count))
   }
   /** Variance around the mean, computed in two passes; of n − 1 degrees of freedom unless told otherwise. */
-  var(dim?: Dims | VarOptions, options?: boolean | VarOptions): Tensor {
-    const { unbiased, correction, ...where } = optionsOf('var', byName<VarOptions>(dim, options), { dim: null, keepdim: false, unbiased: true, correction: undefined })
-    const { reduction, count } = this.#reduction('var', where, undefined)
+  var(...given: Given<[unbiased: boolean], VarOptions> | Varying): Tensor {
+    // As in PyTorch var(false) is of all numbers.
+    const [first, ...rest] = given
+    const placed = typeof first === 'boolean' ? [null, first, ...rest] : given
+    const { unbiased, correction, dim, keepdim } = argumentsOf('var', placed as Varying, { dim: null, unbiased: true, keepdim: false, correction: undefined }, 3)
+    const { reduction, count } = this.#reduction('var', [dim, keepdim])
+    checkIsFloat('var', this.dtype)
     const centred = this.sub(this.mean([...reduction.dims], true))
     const squares = reduction.dims.length === 0 ? centred.mul(centred) : sum([centred.mul(centred)], reduction)
     return named('VarBackward0', squares.div(Math.max(0, count - (correction ?? (unbiased ? 1 : 0)))))
   }
-  std(dim?: Dims | VarOptions, options?: boolean | VarOptions): Tensor {
-    return std([this.var(dim, options)])
+  std(...given: Given<[unbiased: boolean], VarOptions> | Varying): Tensor {
+    return std([this.var(...given)])
   }
   /** Largest elements; equal ones share the gradient. */
-  amax(dim?: Dims | ReduceOptions, keepdim?: boolean | ReduceOptions): Tensor {
-    return amax([this], this.#reduction('amax', dim, keepdim).reduction)
+  amax(...given: Reducing): Tensor {
+    return amax([this], this.#reduction('amax', given).reduction)
   }
-  amin(dim?: Dims | ReduceOptions, keepdim?: boolean | ReduceOptions): Tensor {
-    return amin([this], this.#reduction('amin', dim, keepdim).reduction)
+  amin(...given: Reducing): Tensor {
+    return amin([this], this.#reduction('amin', given).reduction)
   }
   /** The largest element, or `[values, indices]` along a dimension, where the first of equal ones counts, or maximum(other). */
   max(other?: Tensor): Tensor
-  max(dim: number | ReduceOptions, keepdim?: boolean | ReduceOptions): ValuesAndIndices
-  max(dim?: number | ReduceOptions | Tensor, keepdim?: boolean | ReduceOptions): Tensor | ValuesAndIndices {
-    return dim instanceof Tensor ? this.maximum(dim) : this.#extremum('max', dim, keepdim)
+  max(...given: Arguments<[dim: number], [keepdim: boolean], ReduceOneOptions>): ValuesAndIndices
+  max(...given: readonly [other?: Tensor] | ReducingOne): Tensor | ValuesAndIndices {
+    return given[0] instanceof Tensor ? this.maximum(given[0]) : this.#extremum('max', given as ReducingOne)
   }
   min(other?: Tensor): Tensor
-  min(dim: number | ReduceOptions, keepdim?: boolean | ReduceOptions): ValuesAndIndices
-  min(dim?: number | ReduceOptions | Tensor, keepdim?: boolean | ReduceOptions): Tensor | ValuesAndIndices {
-    return dim instanceof Tensor ? this.minimum(dim) : this.#extremum('min', dim, keepdim)
+  min(...given: Arguments<[dim: number], [keepdim: boolean], ReduceOneOptions>): ValuesAndIndices
+  min(...given: readonly [other?: Tensor] | ReducingOne): Tensor | ValuesAndIndices {
+    return given[0] instanceof Tensor ? this.minimum(given[0]) : this.#extremum('min', given as ReducingOne)
   }
   /** Index of the first largest element, of all in row-major order or along a dimension. */
-  argmax(dim?: number | ReduceOptions | null, keepdim?: boolean | ReduceOptions): Tensor {
-    const { reduction, all } = this.#singleReduction('argmax', dim, keepdim)
+  argmax(...given: ReducingOne): Tensor {
+    const { reduction, all } = this.#singleReduction('argmax', given)
+    checkIsNoMask('argmax', this.dtype)
     return argExtremum('max', this, all ? undefined : reduction.dims[0] ?? 0, reduction.keepdim)
   }
-  argmin(dim?: number | ReduceOptions | null, keepdim?: boolean | ReduceOptions): Tensor {
-    const { reduction, all } = this.#singleReduction('argmin', dim, keepdim)
+  argmin(...given: ReducingOne): Tensor {
+    const { reduction, all } = this.#singleReduction('argmin', given)
+    checkIsNoMask('argmin', this.dtype)
     return argExtremum('min', this, all ? undefined : reduction.dims[0] ?? 0, reduction.keepdim)
   }
   /** Product of all elements, or along one dimension. */
-  prod(dim?: number | ReduceOptions | null, keepdim?: boolean | ReduceOptions): Tensor {
-    const { reduction, all } = this.#singleReduction('prod', dim, keepdim)
+  prod(...given: ReducingOne): Tensor {
+    const { reduction, all } = this.#singleReduction('prod', given)
     if (all) return own('ProdBackward0', prod([this.reshape([-1])], 0).reshape(reduction.keepdim ? this.shape.map(() => 1) : []))
     const product = prod([this], reduction.dims[0] ?? 0)
     return own('ProdBackward1', reduction.keepdim && this.ndim > 0 ? product.unsqueeze(reduction.dims[0]) : product)
   }
   /** Running sums along a dimension. */
-  cumsum(dim: Named<'dim'>): Tensor {
-    return cumsum([this], numberOf('cumsum', 'dim', dim))
+  cumsum(...given: OfDim): Tensor {
+    return cumsum([this], argumentsOf('cumsum', given, { dim: required }).dim)
   }
   /** log Σ exp(x), without overflow. */
-  logsumexp(dim: Dims | ReduceOptions, keepdim?: boolean | ReduceOptions): Tensor {
-    return logsumexp([this], this.#reduction('logsumexp', dim, keepdim).reduction)
+  logsumexp(...given: Arguments<[dim: Dims], [keepdim: boolean], { readonly dim: Dims; readonly keepdim?: boolean }>): Tensor {
+    return logsumexp([this], this.#reduction('logsumexp', given as Reducing).reduction)
   }
-  /** (Σ |x|ᵖ)^(1/p) over all numbers or along dimensions; p = Infinity for the largest |x|. Same as torch.Tensor.norm. */
-  norm(p: number | (ReduceOptions & { readonly p?: number }) = 2, dim?: Dims | ReduceOptions, keepdim?: boolean | ReduceOptions): Tensor {
-    const { p: order = 2, ...where } = typeof p === 'number' ? { p, ...byName<ReduceOptions>(dim, keepdim) } : p
-    return own('NormBackward1', norm('norm', this, order, this.#reduction('norm', where, undefined).reduction))
+  /**
+   * (Σ |x|ᵖ)^(1/p) over all numbers or along dimensions; for p = ±Infinity the largest or smallest |x|, for 0 how many are not 0; 'fro' is
+   * 2. Same as torch.Tensor.norm.
+   */
+  norm(...given: Given<[p: NormOrder, dim: Dims, keepdim: boolean], ReduceOptions & { readonly p?: NormOrder }>): Tensor {
+    const { p, dim, keepdim } = argumentsOf('norm', given, { p: 'fro', dim: null, keepdim: false })
+    const { reduction, all } = this.#reduction('norm', [dim, keepdim])
+    return norm('norm', this, p ?? 'fro', reduction, !all && reduction.dims.length === 2)
   }
   /** Sorted along a dimension: `const [values, indices] = x.sort()`. Equal numbers keep their order; NaN counts as the largest. */
-  sort(dim: number | SortOptions = -1, options: boolean | SortOptions = {}): ValuesAndIndices {
-    const chosen = this.#sorting('sort', dim, options)
+  sort(...given: Given<[dim: number, descending: boolean], SortOptions>): ValuesAndIndices {
+    const chosen = this.#sorting('sort', given)
     return new ValuesAndIndices('sort', ...sort(this, chosen.dim, chosen.descending))
   }
   /** Where along a dimension the smallest number stands, the second smallest, and so on. */
-  argsort(dim: number | SortOptions = -1, options: boolean | SortOptions = {}): Tensor {
-    const chosen = this.#sorting('argsort', dim, options)
+  argsort(...given: Given<[dim: number, descending: boolean], SortOptions>): Tensor {
+    const chosen = this.#sorting('argsort', given)
     return sortedIndices(this, chosen.dim, chosen.descending)
   }
-  #sorting(operation: string, dim: number | SortOptions, options: boolean | SortOptions) {
-    const given = { ...(typeof dim === 'number' ? { dim } : dim), ...(typeof options === 'boolean' ? { descending: options } : options) }
-    const chosen = optionsOf<SortOptions, { dim: number; descending: boolean }>(operation, given, { dim: -1, descending: false })
+  #sorting(operation: string, given: Given<[dim: number, descending: boolean], SortOptions>) {
+    const chosen = argumentsOf(operation, given, { dim: -1, descending: false, stable: false }, 2)
     return { ...chosen, dim: normalizeDim(operation, chosen.dim, this.ndim) }
   }
   /** The k largest numbers along a dimension, from the largest on, or the smallest: `const [values, indices] = x.topk(5)`. */
-  topk(k: number, dim: number | TopkOptions = -1, options: TopkOptions = {}): ValuesAndIndices {
-    const { dim: along, largest } = optionsOf<TopkOptions, { dim: number; largest: boolean }>('topk', { ...(typeof dim === 'number' ? { dim } : dim), ...options }, { dim: -1, largest: true })
-    return new ValuesAndIndices('topk', ...topk(this, k, normalizeDim('topk', along, this.ndim), largest))
+  topk(...given: Arguments<[k: number], [dim: number, largest: boolean, sorted: boolean], TopkOptions & { readonly k: number }>): ValuesAndIndices {
+    const { k, dim, largest } = argumentsOf('topk', given, { k: required, dim: -1, largest: true, sorted: true })
+    return new ValuesAndIndices('topk', ...topk(this, k, normalizeDim('topk', dim, this.ndim), largest))
   }
-  softmax(dim: Named<'dim'>): Tensor {
-    return softmax([this], normalizeDim('softmax', numberOf('softmax', 'dim', dim), this.ndim))
+  softmax(...given: OfDim): Tensor {
+    return softmax([this], normalizeDim('softmax', argumentsOf('softmax', given, { dim: required }).dim, this.ndim))
   }
-  logSoftmax(dim: Named<'dim'>): Tensor {
-    return logSoftmax([this], normalizeDim('logSoftmax', numberOf('logSoftmax', 'dim', dim), this.ndim))
+  logSoftmax(...given: OfDim): Tensor {
+    return logSoftmax([this], normalizeDim('logSoftmax', argumentsOf('logSoftmax', given, { dim: required }).dim, this.ndim))
   }
-  /** Whether any element (all elements) are not 0. */
-  any(): boolean {
-    return this.array.values().some((value) => value !== 0)
+  /** Whether any element is not 0; along dimensions, a mask. */
+  any(): boolean
+  any(...given: Arguments<[dim: Dims], [keepdim: boolean], ReduceOptions>): Tensor
+  any(...given: Reducing): boolean | Tensor {
+    if (given.length === 0) return this.array.values().some((value) => value !== 0)
+    return this.ne(0).long().sum(...given).gt(0)
   }
-  all(): boolean {
-    return !this.array.values().includes(0)
+  /** Whether all elements are not 0; along dimensions, a mask. */
+  all(): boolean
+  all(...given: Arguments<[dim: Dims], [keepdim: boolean], ReduceOptions>): Tensor
+  all(...given: Reducing): boolean | Tensor {
+    if (given.length === 0) return !this.array.values().includes(0)
+    return this.eq(0).long().sum(...given).eq(0)
+  }
+  /** How many elements are not 0. */
+  countNonzero(...given: Given<[dim: Dims], { readonly dim?: Dims }>): Tensor {
+    return this.ne(0).long().sum(argumentsOf('countNonzero', given, { dim: null }).dim)
+  }
+  /** The middle number of all, of two the smaller, or `[values, indices]` along a dimension; NaN where there is any. */
+  median(): Tensor
+  median(...given: Arguments<[dim: number], [keepdim: boolean], ReduceOneOptions>): ValuesAndIndices
+  median(...given: ReducingOne): Tensor | ValuesAndIndices {
+    const { reduction, all } = this.#singleReduction('median', given)
+    if (all) return own('MedianBackward0', median(this.reshape([-1]), 0)[0].reshape([]))
+    const [d = 0] = reduction.dims
+    const [values, indices] = median(this, d)
+    if (reduction.keepdim || this.ndim === 0) return new ValuesAndIndices('median', own('MedianBackward1', values), indices)
+    return new ValuesAndIndices('median', own('MedianBackward1', values.squeeze(d)), indices.squeeze(d))
+  }
+  /** Running products along a dimension. */
+  cumprod(...given: OfDim): Tensor {
+    const d = normalizeDim('cumprod', argumentsOf('cumprod', given, { dim: required }).dim, this.ndim)
+    if (this.ndim === 0 || this.shape[d] === 0) return this.clone()
+    const products: Tensor[] = []
+    for (const factor of this.unbind(d)) products.push(products.length > 0 ? products[products.length - 1].mul(factor) : factor.mul(1))
+    return named('CumprodBackward0', stack(products, d))
+  }
+  /** The numbers that occur, from the smallest on; with options a list: those, where among them each number stands, how often each occurs. */
+  unique(given?: { readonly sorted?: boolean; readonly returnInverse?: false; readonly returnCounts?: false }): Tensor
+  unique(given: { readonly sorted?: boolean; readonly returnInverse?: boolean; readonly returnCounts?: boolean }): Tensor[]
+  unique(given: { readonly sorted?: boolean; readonly returnInverse?: boolean; readonly returnCounts?: boolean } = {}): Tensor | Tensor[] {
+    const { returnInverse, returnCounts } = optionsOf('unique', given, { sorted: true, returnInverse: false, returnCounts: false })
+    const { values, inverse, counts } = uniques(this)
+    return returnInverse || returnCounts ? [values, ...(returnInverse ? [inverse] : []), ...(returnCounts ? [counts] : [])] : values
+  }
+  /** How often each of 0, 1, 2, ... occurs in a vector of whole numbers, or the sums of their weights. */
+  bincount(...given: Given<[weights: Tensor | null, minlength: number], { readonly weights?: Tensor | null; readonly minlength?: number }>): Tensor {
+    const { weights, minlength } = argumentsOf('bincount', given, { weights: null, minlength: 0 })
+    const length = this.data.reduce((most, value) => Math.max(most, value + 1), minlength)
+    if (this.ndim !== 1 || !Number.isInteger(length) || !Number.isInteger(minlength) || minlength < 0) throw new ValueError('bincount', `a tensor of shape ${showShape(this.shape)} is no vector of whole numbers of at least 0`, 'flatten it, and give whole numbers')
+    const counted = weights ?? constant(NDArray.full(this.shape, 1, 'int64'))
+    return constant(NDArray.zeros([length], counted.dtype)).scatterAdd(0, this, counted.detach())
   }
 
-  #reduction(operation: string, dim: Dims | ReduceOptions | undefined, keepdim: boolean | ReduceOptions | undefined) {
-    const { dim: chosen, keepdim: keeps } = optionsOf(operation, byName<ReduceOptions>(dim, keepdim), { dim: null, keepdim: false })
-    const dims = normalizeDims(operation, chosen, this.ndim)
-    const all = chosen === null || (typeof chosen !== 'number' && chosen.length === 0)
+  #reduction(operation: string, given: Reducing) {
+    const { dim, keepdim } = argumentsOf(operation, given, { dim: null, keepdim: false })
+    const dims = normalizeDims(operation, dim, this.ndim)
     const count = dims.reduce((product, d) => product * this.shape[d], 1)
-    return { all, count, reduction: { dims, keepdim: keeps } }
+    return { all: dim === null, count, reduction: { dims, keepdim } }
   }
   /** A reduction over all dimensions or a single one. */
-  #singleReduction(operation: string, dim: Dims | ReduceOptions | undefined, keepdim: boolean | ReduceOptions | undefined) {
-    const { reduction, all } = this.#reduction(operation, dim, keepdim)
+  #singleReduction(operation: string, given: ReducingOne) {
+    const { reduction, all } = this.#reduction(operation, given)
     if (!all && reduction.dims.length > 1) throw new IndexError(operation, `dimensions [${reduction.dims.join(', ')}] are more than one`, 'give a single dimension, or none for all')
     return { reduction, all }
   }
-  #extremum(op: 'max' | 'min', dim: number | ReduceOptions | undefined, keepdim: boolean | ReduceOptions | undefined): Tensor | ValuesAndIndices {
-    const { reduction, all } = this.#singleReduction(op, dim, keepdim)
+  #extremum(op: 'max' | 'min', given: ReducingOne): Tensor | ValuesAndIndices {
+    const { reduction, all } = this.#singleReduction(op, given)
     const name = op === 'max' ? 'MaxBackward' : 'MinBackward'
     if (all) return named(`${name}1`, (op === 'max' ? amax : amin)([this], reduction))
     const [d = 0] = reduction.dims
@@ -592,6 +807,20 @@ export class Tensor {
   mm(other: Tensor): Tensor {
     return matmulAny('mm', this, other)
   }
+  /** The sum of the products of two vectors. */
+  dot(other: Tensor): Tensor {
+    return matmulAny('dot', this, other)
+  }
+  /** A matrix times a vector. */
+  mv(vec: Tensor): Tensor {
+    return matmulAny('mv', this, vec)
+  }
+  /** The products of each number of a vector with each of another. */
+  outer(vec2: Tensor): Tensor {
+    checkTensors('outer', [vec2])
+    if (this.ndim !== 1 || vec2.ndim !== 1) throw new ShapeError('outer', `${showShape(this.shape)} and ${showShape(vec2.shape)} are not both vectors`, 'flatten them')
+    return this.unsqueeze(1).mul(vec2)
+  }
   /** (B, M, K) · (B, K, N) -> (B, M, N), without broadcasting. */
   bmm(other: Tensor): Tensor {
     return matmulAny('bmm', this, other)
@@ -600,17 +829,17 @@ export class Tensor {
   // ---- shape
 
   /** The same numbers under another shape; one size may be -1. A view where the layout allows it, else a copy. */
-  reshape(...shape: (number | Shape)[]): Tensor {
-    const result = reshape([this], listOf(shape))
-    return named(result.array.storage === this.array.storage ? 'ReshapeAliasBackward0' : 'UnsafeViewBackward0', result)
+  reshape(...shape: Listed<'shape'>): Tensor {
+    const sizes = listOf('reshape', 'shape', shape)
+    return named(this.array.canBeSeenAs(sizes) ? 'ReshapeAliasBackward0' : 'UnsafeViewBackward0', reshape([this], sizes))
   }
   /** As reshape, but throws where a copy would be needed. */
-  view(...shape: (number | Shape)[]): Tensor {
-    return view([this], listOf(shape))
+  view(...shape: Listed<'size'>): Tensor {
+    return view([this], listOf('view', 'size', shape))
   }
   /** Merges the dimensions from `startDim` to `endDim` into one. */
-  flatten(start: FirstOr<number, FlattenOptions> = 0, end = -1): Tensor {
-    const { startDim, endDim } = optionsOf<FlattenOptions, { startDim: number; endDim: number }>('flatten', withFirst('startDim', start, { endDim: end }), { startDim: 0, endDim: -1 })
+  flatten(...given: Given<[startDim: number, endDim: number], FlattenOptions>): Tensor {
+    const { startDim, endDim } = argumentsOf('flatten', given, { startDim: 0, endDim: -1 })
     if (this.ndim === 0) return this.reshape([1])
     const first = normalizeDim('flatten', startDim, this.ndim)
     const last = normalizeDim('flatten', endDim, this.ndim)
@@ -619,7 +848,8 @@ export class Tensor {
     const merged = this.shape.slice(first, last + 1).reduce((product, size) => product * size, 1)
     return this.reshape(this.shape.toSpliced(first, last + 1 - first, merged))
   }
-  transpose(dim0: number, dim1: number): Tensor {
+  transpose(...given: Arguments<[dim0: number, dim1: number], [], { readonly dim0: number; readonly dim1: number }>): Tensor {
+    const { dim0, dim1 } = argumentsOf('transpose', given, { dim0: required, dim1: required })
     return transpose([this], [dim0, dim1])
   }
   /** The transpose of a matrix; a vector or a scalar as it is. */
@@ -627,41 +857,97 @@ export class Tensor {
     if (this.ndim > 2) throw new ValueError('t', `a tensor of shape ${showShape(this.shape)} is no matrix`, 'use transpose(dim0, dim1)')
     return named('TBackward0', permute([this], this.shape.map((_, d) => this.ndim - 1 - d)))
   }
+  /** All dimensions in reverse. */
+  get T(): Tensor {
+    return permute([this], this.shape.map((_, d) => this.ndim - 1 - d))
+  }
+  /** The last two dimensions exchanged. */
+  get mT(): Tensor {
+    if (this.ndim < 2) throw new ShapeError('mT', `a tensor of shape ${showShape(this.shape)} is no matrix`, 'give one of at least two dimensions')
+    return this.transpose(-2, -1)
+  }
+  /** Dimensions moved to other places; the rest keep their order. */
+  movedim(...given: Arguments<[source: number | readonly number[], destination: number | readonly number[]], [], MovedimOptions>): Tensor {
+    const { source, destination } = argumentsOf('movedim', given, { source: required, destination: required })
+    const [from, to] = [source, destination].map((dims) => [dims].flat().map((dim) => normalizeDim('movedim', dim, this.ndim)))
+    if (from.length !== to.length || [from, to].some((dims) => new Set(dims).size !== dims.length))
+      throw new ValueError('movedim', `[${from.join(', ')}] cannot be moved to [${to.join(', ')}]`, 'give as many places as dimensions, each once')
+    const order = this.shape.map((_, d) => d).filter((d) => !from.includes(d))
+    for (const place of [...to].sort((a, b) => a - b)) order.splice(place, 0, from[to.indexOf(place)])
+    return this.permute(order)
+  }
+  /** One dimension taken apart into several, of which one size may be -1. */
+  unflatten(...given: Arguments<[dim: number, sizes: Shape], [], { readonly dim: number; readonly sizes: Shape }>): Tensor {
+    const { dim, sizes } = argumentsOf('unflatten', given, { dim: required, sizes: required })
+    const d = normalizeDim('unflatten', dim, this.ndim)
+    return this.view(this.shape.toSpliced(d, 1, ...inferShape('unflatten', sizes, [this.shape[d]])))
+  }
+  viewAs(other: Tensor): Tensor {
+    checkTensors('viewAs', [other])
+    return this.view(other.shape)
+  }
+  /** Windows along a dimension, every `step`-th, their elements in a new last dimension: a view. */
+  unfold(...given: Arguments<[dimension: number, size: number, step: number], [], UnfoldOptions>): Tensor {
+    const { dimension, size, step } = argumentsOf('unfold', given, { dimension: required, size: required, step: required })
+    return unfold(this, dimension, size, step)
+  }
+  /** A diagonal in two dimensions, which becomes the last one in their place: a view. */
+  diagonal(...given: Given<[offset: number, dim1: number, dim2: number], DiagonalOptions>): Tensor {
+    const { offset, dim1, dim2 } = argumentsOf('diagonal', given, { offset: 0, dim1: 0, dim2: 1 })
+    const dims = [normalizeDim('diagonal', dim1, this.ndim), normalizeDim('diagonal', dim2, this.ndim)] as const
+    if (!Number.isInteger(offset) || dims[0] === dims[1]) throw new ValueError('diagonal', `there is no diagonal ${offset} in the dimensions ${dims.join(' and ')}`, 'give a whole number and two dimensions')
+    return diagonal([this], { offset, dims })
+  }
+  /** A vector as the diagonal of a matrix, or the diagonal of a matrix as a vector. */
+  diag(...given: Given<[diagonal: number], { readonly diagonal?: number }>): Tensor {
+    return diag(this, argumentsOf('diag', given, { diagonal: 0 }).diagonal)
+  }
+  /** The sum of the diagonal of a matrix. */
+  trace(): Tensor {
+    if (this.ndim !== 2) throw new ShapeError('trace', `a tensor of shape ${showShape(this.shape)} is no matrix`, 'give one of two dimensions')
+    return named('TraceBackward0', this.diagonal().sum())
+  }
   /** Dimensions in another order. */
-  permute(...dims: (number | Shape)[]): Tensor {
-    return permute([this], listOf(dims))
+  permute(...dims: Listed<'dims'>): Tensor {
+    return permute([this], listOf('permute', 'dims', dims))
   }
   /** Repeats along dimensions of size 1 and new leading ones without copying; -1 keeps a size. */
-  expand(...shape: (number | Shape)[]): Tensor {
-    return expand([this], listOf(shape))
+  expand(...shape: Listed<'size'>): Tensor {
+    return expand([this], listOf('expand', 'size', shape))
+  }
+  broadcastTo(...shape: Listed<'size'>): Tensor {
+    return this.expand(...shape)
   }
   expandAs(other: Tensor): Tensor {
     checkTensors('expandAs', [other])
     return this.expand(other.shape)
   }
   /** Without dimensions of size 1: all of them, or the given ones. */
-  squeeze(dim?: number | readonly number[] | { readonly dim: number }): Tensor {
+  squeeze(...given: Given<[dim: number | readonly number[]], { readonly dim?: number | readonly number[] }>): Tensor {
+    const { dim } = argumentsOf('squeeze', given, { dim: undefined })
     if (dim === undefined) return squeeze([this], undefined)
-    if (isOptions<{ readonly dim: number }>(dim)) return this.squeeze(numberOf('squeeze', 'dim', dim))
     return named('SqueezeBackward1', squeeze([this], normalizeDims('squeeze', dim, this.ndim)))
   }
-  unsqueeze(dim: Named<'dim'>): Tensor {
-    return unsqueeze([this], numberOf('unsqueeze', 'dim', dim))
+  unsqueeze(...given: OfDim): Tensor {
+    return unsqueeze([this], argumentsOf('unsqueeze', given, { dim: required }).dim)
   }
   /** Element `index` along `dim`, without that dimension. */
-  select(dim: number, index: number): Tensor {
+  select(...given: Arguments<[dim: number, index: number], [], { readonly dim: number; readonly index: number }>): Tensor {
+    const { dim, index } = argumentsOf('select', given, { dim: required, index: required })
     return select([this], [dim, index])
   }
   /** `length` elements from `start` along `dim`. */
-  narrow(dim: number, start: number, length: number): Tensor {
+  narrow(...given: Arguments<[dim: number, start: number, length: number], [], { readonly dim: number; readonly start: number; readonly length: number }>): Tensor {
+    const { dim, start, length } = argumentsOf('narrow', given, { dim: required, start: required, length: required })
     const narrowed = this.array.narrow(dim, start, length)
     const d = normalizeDim('narrow', dim, this.ndim)
     const first = start < 0 ? start + this.shape[d] : start
     return slice([this], narrowed.shape.map((size, i) => ({ start: i === d ? first : 0, size, step: 1 })))
   }
   /** Parts of `size` along `dim` (the last may be smaller), or of the listed sizes. */
-  split(size: number | readonly number[], dim: Named<'dim'> = 0): Tensor[] {
-    const d = normalizeDim('split', numberOf('split', 'dim', dim, 0), this.ndim)
+  split(...given: Arguments<[splitSize: number | readonly number[]], [dim: number], { readonly splitSize: number | readonly number[]; readonly dim?: number }>): Tensor[] {
+    const { splitSize: size, dim } = argumentsOf('split', given, { splitSize: required, dim: 0 })
+    const d = normalizeDim('split', dim, this.ndim)
     const total = this.shape[d] ?? 0
     if (typeof size === 'number') {
       if (!Number.isInteger(size) || size < 0 || (size === 0 && total > 0)) throw new ValueError('split', `${size} is no size for the parts of dimension ${d} of size ${total}`, 'give a whole number of at least 1')
@@ -673,22 +959,23 @@ export class Tensor {
     return split([this], { sizes: size, dim: d }).map((part) => named('SplitWithSizesBackward0', part))
   }
   /** At most `chunks` parts of equal size along `dim`; the last may be smaller. */
-  chunk(chunks: number, dim: Named<'dim'> = 0): Tensor[] {
+  chunk(...given: Arguments<[chunks: number], [dim: number], { readonly chunks: number; readonly dim?: number }>): Tensor[] {
+    const { chunks, dim } = argumentsOf('chunk', given, { chunks: required, dim: 0 })
     if (!Number.isInteger(chunks) || chunks < 1) throw new ValueError('chunk', `${chunks} is no number of parts`, 'give a whole number of at least 1')
-    const d = normalizeDim('chunk', numberOf('chunk', 'dim', dim, 0), this.ndim)
+    const d = normalizeDim('chunk', dim, this.ndim)
     const total = this.shape[d] ?? 0
     if (total === 0) return this.split(Array.from({ length: chunks }, () => 0), d)
     return this.split(Math.ceil(total / chunks), d)
   }
   /** All elements along `dim`, without that dimension. */
-  unbind(dim: Named<'dim'> = 0): Tensor[] {
-    const d = normalizeDim('unbind', numberOf('unbind', 'dim', dim, 0), this.ndim)
+  unbind(...given: Given<[dim: number], { readonly dim?: number }>): Tensor[] {
+    const d = normalizeDim('unbind', argumentsOf('unbind', given, { dim: 0 }).dim, this.ndim)
     if (this.ndim === 0) throw new ValueError('unbind', 'a scalar has no dimension to take apart', 'unsqueeze it first')
     return unbind([this], d)
   }
   /** The tensor `repeats` times along each dimension, with copies; new dimensions come first. */
-  repeat(...repeats: (number | Shape)[]): Tensor {
-    const times = listOf(repeats)
+  repeat(...repeats: Listed<'repeats'>): Tensor {
+    const times = listOf('repeat', 'repeats', repeats)
     const lead = times.length - this.ndim
     if (lead < 0 || times.some((n) => !Number.isInteger(n) || n < 0))
       throw new ValueError('repeat', `[${times.join(', ')}] does not say how often each dimension of ${showShape(this.shape)} is repeated`, 'give a whole number of at least 0 for each dimension')
@@ -696,20 +983,28 @@ export class Tensor {
     const blocks = this.reshape(sizes.flatMap((size) => [1, size])).expand(times.flatMap((n, d) => [n, sizes[d]]))
     return own('RepeatBackward0', blocks.clone().reshape(times.map((n, d) => n * sizes[d])))
   }
+  /** As repeat, but dimensions that are not named stay as they are. */
+  tile(...dims: Listed<'dims'>): Tensor {
+    const times = listOf('tile', 'dims', dims)
+    return this.repeat([...new Array<number>(Math.max(0, this.ndim - times.length)).fill(1), ...times])
+  }
   /** Each element `repeats` times in a row along `dim`, or of all elements in row-major order. */
-  repeatInterleave(repeats: number, dim?: number): Tensor {
-    if (dim === undefined || this.ndim === 0) return this.reshape([-1]).repeatInterleave(repeats, dim ?? 0)
-    if (!Number.isInteger(repeats) || repeats < 0) throw new ValueError('repeatInterleave', `${repeats} does not say how often each element is repeated`, 'give a whole number of at least 0')
+  repeatInterleave(...given: Arguments<[repeats: number | Tensor], [dim: number | null], { readonly repeats: number | Tensor; readonly dim?: number | null }>): Tensor {
+    const { repeats, dim } = argumentsOf('repeatInterleave', given, { repeats: required, dim: null })
+    if (dim === null || this.ndim === 0) return this.reshape([-1]).repeatInterleave(repeats, dim ?? 0)
     const d = normalizeDim('repeatInterleave', dim, this.ndim)
-    const index = Float32Array.from({ length: this.shape[d] * repeats }, (_, i) => Math.floor(i / repeats))
-    return this.indexSelect(d, constant(NDArray.from(index, [index.length], 'int64')))
+    const times = typeof repeats === 'number' ? new Array<number>(this.shape[d]).fill(repeats) : [...toTensor('repeatInterleave', repeats).data]
+    if (times.length !== this.shape[d] || !times.every((n) => Number.isInteger(n) && n >= 0))
+      throw new ValueError('repeatInterleave', `${String(repeats)} does not say how often each of ${this.shape[d]} elements is repeated`, 'give a whole number of at least 0, or one for each')
+    return this.indexSelect(d, times.flatMap((n, i) => new Array<number>(n).fill(i)))
   }
   /** The order of elements reversed along the given dimensions. */
-  flip(...dims: (number | Shape)[]): Tensor {
-    return flip([this], listOf(dims))
+  flip(...dims: Listed<'dims'>): Tensor {
+    return flip([this], listOf('flip', 'dims', dims))
   }
   /** Elements moved on by `shifts` along `dims`, those that fall off coming back in front. Without dims: in row-major order. */
-  roll(shifts: number | readonly number[], dims?: number | readonly number[]): Tensor {
+  roll(...given: Arguments<[shifts: number | readonly number[]], [dims: number | readonly number[]], RollOptions>): Tensor {
+    const { shifts, dims } = argumentsOf('roll', given, { shifts: required, dims: undefined })
     if (dims === undefined) return own('RollBackward0', this.reshape([-1]).roll(shifts, 0).reshape(this.shape))
     const along = [dims].flat()
     const by = typeof shifts === 'number' ? [shifts] : shifts
@@ -722,16 +1017,16 @@ export class Tensor {
     }, this)
   }
   /** Below and on the diagonal of the last two dimensions as it is, 0 above. */
-  tril(diagonal: Named<'diagonal'> = 0): Tensor {
-    return named('TrilBackward0', choosing(triangle('tril', this.shape, numberOf('tril', 'diagonal', diagonal, 0)), this, scalar(0, this.dtype)))
+  tril(...given: Given<[diagonal: number], { readonly diagonal?: number }>): Tensor {
+    return named('TrilBackward0', choosing(triangle('tril', this.shape, argumentsOf('tril', given, { diagonal: 0 }).diagonal), this, scalar(0, this.dtype)))
   }
   /** On and above the diagonal of the last two dimensions as it is, 0 below. */
-  triu(diagonal: Named<'diagonal'> = 0): Tensor {
-    return named('TriuBackward0', choosing(triangle('triu', this.shape, numberOf('triu', 'diagonal', diagonal, 0)), this, scalar(0, this.dtype)))
+  triu(...given: Given<[diagonal: number], { readonly diagonal?: number }>): Tensor {
+    return named('TriuBackward0', choosing(triangle('triu', this.shape, argumentsOf('triu', given, { diagonal: 0 }).diagonal), this, scalar(0, this.dtype)))
   }
   /** This tensor where it is dense in row-major order, else a copy that is. */
   contiguous(): Tensor {
-    return this.isContiguous() ? this : this.clone()
+    return this.isContiguous() ? this : named('CloneBackward0', pointwise.contiguous([this]))
   }
 
   // ---- indexing
@@ -741,16 +1036,43 @@ export class Tensor {
     return at(this, expression, (index): index is Tensor => index instanceof Tensor)
   }
   /** out[i][j] = x[i][index[i][j]] for dim 1. Same as torch.gather. */
-  gather(dim: number, index: Tensor): Tensor {
+  gather(...given: Arguments<[dim: number, index: Tensor], [], { readonly dim: number; readonly index: Tensor }>): Tensor {
+    const { dim, index } = argumentsOf('gather', given, { dim: required, index: required })
     checkTensors('gather', [index])
     return gather([this, index], dim)
   }
   /** A copy with `source` added at the places that gather would read. Same as torch.scatter_add. */
-  scatterAdd(dim: number, index: Tensor, source: Tensor): Tensor {
+  scatterAdd(...given: Arguments<[dim: number, index: Tensor, src: Tensor], [], { readonly dim: number; readonly index: Tensor; readonly src: Tensor }>): Tensor {
+    const { dim, index, src: source } = argumentsOf('scatterAdd', given, { dim: required, index: required, src: required })
     return named('ScatterAddBackward0', this.add(scatterAdd([source, index], { dim, shape: this.shape })))
   }
+  /** A copy with other numbers at the places that gather would read: those of `src`, or a number. Same as torch.scatter. */
+  scatter(...given: Scattering): Tensor {
+    const { dim, index, src, value } = argumentsOf('scatter', given, { dim: required, index: required, src: undefined, value: undefined }, 3)
+    const written = src ?? value
+    if (written === undefined) throw new ValueError('scatter', 'neither src nor value was given', 'say what is to be written')
+    checkTensors('scatter', [index])
+    const source = written instanceof Tensor ? written : constant(NDArray.full(index.shape, castNumber('scatter', Number(written), this.dtype), this.dtype))
+    const d = normalizeDim('scatter', dim, this.ndim)
+    if (source.dtype !== this.dtype) throw new ValueError('scatter', `a source of ${source.dtype} does not fit into a tensor of ${this.dtype}`, 'call float() or long() on it')
+    return named(written instanceof Tensor ? 'ScatterBackward0' : 'ScatterBackward1', scatter([this, index, source], d))
+  }
+  /** Where elements are not 0: a row of indices for each, or with { asTuple: true } a vector for each dimension. */
+  nonzero(given?: { readonly asTuple?: false }): Tensor
+  nonzero(given: { readonly asTuple: boolean }): Tensor[]
+  nonzero(given: { readonly asTuple?: boolean } = {}): Tensor | Tensor[] {
+    const { asTuple } = optionsOf('nonzero', given, { asTuple: false })
+    if (asTuple) return nonzero(this.ndim === 0 ? this.reshape([1]) : this)
+    return this.ndim === 0 ? constant(NDArray.zeros([this.item() === 0 ? 0 : 1, 0], 'int64')) : stack(nonzero(this), 1)
+  }
+  /** This where the condition is not 0, else `other`. */
+  where(condition: Tensor, other: Operand): Tensor {
+    checkTensors('where', [condition])
+    return choosing(condition, this, toTensor('where', other, this))
+  }
   /** The elements at `index` along `dim`. */
-  indexSelect(dim: number, index: Tensor | readonly number[]): Tensor {
+  indexSelect(...given: Arguments<[dim: number, index: Tensor | readonly number[]], [], { readonly dim: number; readonly index: Tensor | readonly number[] }>): Tensor {
+    const { dim, index } = argumentsOf('indexSelect', given, { dim: required, index: required })
     if (typeof index !== 'object' || index === null) throw new ValueError('indexSelect', `${String(index)} is no index`, 'give a vector or a list of whole numbers')
     const positions = index instanceof Tensor ? index : constant(NDArray.from(Float32Array.from(index), [index.length], 'int64'))
     const d = normalizeDim('indexSelect', dim, this.ndim)
@@ -760,12 +1082,14 @@ export class Tensor {
     return own('IndexSelectBackward0', take([this.transpose(0, d), checked.reshape([-1])]).transpose(0, d).contiguous())
   }
   /** `value` where the mask is not 0, else this tensor. */
-  maskedFill(mask: Tensor, value: Operand): Tensor {
+  maskedFill(...given: Filling): Tensor {
+    const { mask, value } = argumentsOf('maskedFill', given, { mask: required, value: required })
     const filling = this.dtype === 'float32' ? value : constant(cast('maskedFill', toTensor('maskedFill', value).array, this.dtype))
-    return named('MaskedFillBackward0', choosing(mask, filling, this))
+    return named('MaskedFillBackward0', choosing(mask, filling, this).contiguous())
   }
   /** The elements where the mask is not 0, in row-major order, with broadcasting. */
-  maskedSelect(mask: Tensor): Tensor {
+  maskedSelect(...given: Arguments<[mask: Tensor], [], { readonly mask: Tensor }>): Tensor {
+    const { mask } = argumentsOf('maskedSelect', given, { mask: required })
     checkTensors('maskedSelect', [mask])
     const shape = broadcastShapes('maskedSelect', this.shape, mask.shape)
     return own('MaskedSelectBackward0', this.expand(shape).reshape([-1]).at(trueIndices(mask.expand(shape))))
@@ -773,11 +1097,11 @@ export class Tensor {
 
   // ---- in place
 
-  add_(other: Operand): this {
-    return this.#inPlace('add_', (old) => old.add(other))
+  add_(other: Operand, given: Scaled = {}): this {
+    return this.#inPlace('add_', (old) => old.add(other, given))
   }
-  sub_(other: Operand): this {
-    return this.#inPlace('sub_', (old) => old.sub(other))
+  sub_(other: Operand, given: Scaled = {}): this {
+    return this.#inPlace('sub_', (old) => old.sub(other, given))
   }
   mul_(other: Operand): this {
     return this.#inPlace('mul_', (old) => old.mul(other))
@@ -785,8 +1109,32 @@ export class Tensor {
   div_(other: Operand): this {
     return this.#inPlace('div_', (old) => old.div(other))
   }
-  clamp_(min?: number | null, max?: number | null): this {
-    return this.#inPlace('clamp_', (old) => old.clamp(min, max))
+  pow_(exponent: Operand): this {
+    return this.#inPlace('pow_', (old) => old.pow(exponent))
+  }
+  neg_(): this {
+    return this.#inPlace('neg_', (old) => old.neg())
+  }
+  abs_(): this {
+    return this.#inPlace('abs_', (old) => old.abs())
+  }
+  exp_(): this {
+    return this.#inPlace('exp_', (old) => old.exp())
+  }
+  sqrt_(): this {
+    return this.#inPlace('sqrt_', (old) => old.sqrt())
+  }
+  sigmoid_(): this {
+    return this.#inPlace('sigmoid_', (old) => old.sigmoid())
+  }
+  tanh_(): this {
+    return this.#inPlace('tanh_', (old) => old.tanh())
+  }
+  scatter_(...given: Scattering): this {
+    return this.#inPlace('scatter_', (old) => old.scatter(...given))
+  }
+  clamp_(...given: Bounds): this {
+    return this.#inPlace('clamp_', (old) => old.clamp(...given))
   }
   /** max(x, 0) in place. */
   relu_(): this {
@@ -804,23 +1152,25 @@ export class Tensor {
     return this.#inPlace('zero_', (old) => named('ZeroBackward0', overwritten([old, scalar(0)])))
   }
   /** `value` where the mask is not 0. */
-  maskedFill_(mask: Tensor, value: Operand): this {
-    return this.#inPlace('maskedFill_', (old) => old.maskedFill(mask, value))
+  maskedFill_(...given: Filling): this {
+    return this.#inPlace('maskedFill_', (old) => old.maskedFill(...given))
   }
   /** Numbers drawn evenly from [low, high). */
-  uniform_(low = 0, high = 1, given: { readonly generator?: Generator } = {}): this {
-    const { generator } = optionsOf('uniform_', given, { generator: defaultGenerator })
-    return this.#draw('uniform_', (out) => generator.uniform(out, low, high))
+  uniform_(...given: Given<[from: number, to: number], { readonly from?: number; readonly to?: number; readonly generator?: Generator }>): this {
+    const { from: low, to: high, generator } = argumentsOf('uniform_', given, { from: 0, to: 1, generator: defaultGenerator }, 2)
+    return this.#draw('uniform_', 'UniformBackward0', (out) => generator.uniform(out, low, high))
   }
   /** Numbers drawn from the normal distribution. */
-  normal_(mean = 0, std = 1, given: { readonly generator?: Generator } = {}): this {
-    const { generator } = optionsOf('normal_', given, { generator: defaultGenerator })
-    return this.#draw('normal_', (out) => (this.isContiguous() ? generator.normal(out, mean, std) : generator.normalScalar(out, mean, std)))
+  normal_(...given: Given<[mean: number, std: number], { readonly mean?: number; readonly std?: number; readonly generator?: Generator }>): this {
+    const { mean, std, generator } = argumentsOf('normal_', given, { mean: 0, std: 1, generator: defaultGenerator }, 2)
+    return this.#draw('normal_', 'NormalBackward0', (out) => (this.isContiguous() ? generator.normal(out, mean, std) : generator.normalScalar(out, mean, std)))
   }
-  /** 1 with probability p, else 0. */
-  bernoulli_(p = 0.5, given: { readonly generator?: Generator } = {}): this {
-    const { generator } = optionsOf('bernoulli_', given, { generator: defaultGenerator })
-    return this.#draw('bernoulli_', (out) => generator.bernoulli(NDArray.from(out, [out.length]), p))
+  /** 1 with probability p, one for all or one for each, else 0. */
+  bernoulli_(...given: Given<[p: number | Tensor], { readonly p?: number | Tensor; readonly generator?: Generator }>): this {
+    const { p, generator } = argumentsOf('bernoulli_', given, { p: 0.5, generator: defaultGenerator }, 1)
+    if (typeof p === 'number') return this.#draw('bernoulli_', 'BernoulliBackward2', (out) => generator.bernoulli(NDArray.from(out, [out.length]), p))
+    const probabilities = checkProbabilities('bernoulli_', p).array.expand(this.shape, 'bernoulli_')
+    return this.#draw('bernoulli_', 'BernoulliBackward1', (out, order) => generator.bernoulliEach(out, probabilities.permute(order).values()))
   }
 
   #inPlace(name: string, compute: (old: Tensor) => Tensor): this {
@@ -828,16 +1178,29 @@ export class Tensor {
     return this
   }
   /** Random numbers are drawn in the order in which this tensor's elements lie in memory, as in PyTorch. */
-  #draw(name: string, fill: (out: Float32Array) => void): this {
+  #draw(name: string, node: string, fill: (out: Float32Array, order: readonly number[]) => void): this {
     if (name !== 'bernoulli_') checkHoldsFractions(name, this.dtype)
     return this.#inPlace(name, (old) => {
-      const order = this.shape.map((_, d) => d).sort((a, b) => this.array.strides[b] - this.array.strides[a] || a - b)
+      const order = orderOf(this.shape, [this.stride()]) ?? this.shape.map((_, d) => d)
       const drawn = NDArray.zeros(order.map((d) => this.shape[d]))
-      fill(drawn.storage.data)
+      fill(drawn.storage.data, order)
       const inverse = order.map((_, d) => order.indexOf(d))
-      return overwritten([old, constant(drawn.permute(inverse))])
+      return named(node, overwritten([old, constant(drawn.permute(inverse))]))
     })
   }
+}
+
+/** alpha · other */
+function scaled(operation: string, other: Tensor, given: Scaled): Tensor {
+  const { alpha } = optionsOf(operation, given, { alpha: 1 })
+  return alpha === 1 ? other : other.mul(alpha)
+}
+
+/** The probabilities, if they are a tensor of floats. */
+export function checkProbabilities(operation: string, probabilities: Tensor): Tensor {
+  checkTensors(operation, [probabilities])
+  checkHoldsFractions(operation, probabilities.dtype)
+  return probabilities
 }
 
 /** Nested lists of numbers, as deep as the tensor has dimensions. */
@@ -847,17 +1210,8 @@ setTensorFactory((array) => new Tensor(array))
 
 /** A number as a scalar tensor, which broadcasts. Beside another operand it bears a label that goes with that one's. */
 export function toTensor(operation: string, value: Operand, other: Operand = 0): Tensor {
-  if (typeof value !== 'number') checkTensors(operation, [value])
+  if (typeof value !== 'number' && typeof value !== 'boolean') checkTensors(operation, [value])
   return beside(value, other)
-}
-
-function isOptions<T extends object>(value: unknown): value is T {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-/** What to reduce by name, of which `dim` and `keepdim` may stand in their places. */
-function byName<O extends ReduceOptions>(dim: Dims | O | undefined, last: boolean | O | undefined): O {
-  return { ...(isOptions<O>(dim) ? dim : { dim }), ...(typeof last === 'boolean' ? { keepdim: last } : last) } as O
 }
 
 /** Appends an entry to a list; `remove` takes it out again. */

@@ -1,7 +1,8 @@
 /** Modules made of modules. */
-import type { Tensor } from '../autograd/tensor.ts'
-import { ValueError } from '../tensor/errors.ts'
+import { Tensor } from '../autograd/tensor.ts'
+import { IndexError, ValueError } from '../tensor/errors.ts'
 import { AnyModule, Module } from './module.ts'
+import { Parameter } from './parameter.ts'
 
 /** A module that can stand in a row of others: called with one tensor, it returns one. */
 export type Layer = AnyModule & ((x: Tensor) => Tensor)
@@ -29,6 +30,15 @@ export class Sequential extends Module {
     this.addModule(String(this.length), module)
     return this
   }
+  /** Adds modules at the end, under the next numbers. */
+  extend(modules: Iterable<Layer>): this {
+    for (const module of checkList('Sequential', modules)) this.append(module)
+    return this
+  }
+  /** Puts a module before the one of that number; those from there on move up by one. Throws where members have names. */
+  insert(index: number, module: Layer): this {
+    return inserted(this, index, module)
+  }
   override get length(): number {
     return [...this.ownModules()].length
   }
@@ -55,18 +65,42 @@ function countNamed(sequential: Sequential, on: Sequential = sequential): void {
 /** Every module that can be called is a function. */
 const isLayer = (module: AnyModule): module is Layer => typeof module === 'function'
 
+function checkList<M>(container: string, modules: Iterable<M>): Iterable<M> {
+  if (typeof modules !== 'object' || modules === null || !(Symbol.iterator in modules)) throw new ValueError(container, 'what it was given is no list of modules', 'give them as a list')
+  return modules
+}
+
+/** Moves the members from `index` on up by one. */
+function inserted<C extends Sequential | ModuleList<AnyModule>>(container: C, index: number, module: AnyModule): C {
+  const { length } = container
+  if (!Number.isInteger(index) || index < -length || index > length) throw new IndexError(container.constructor.name, `there is no place ${index} among ${length} modules`, `give a whole number from ${-length} to ${length}`)
+  const members = [...container.ownModules()]
+  if (members.some(([name], i) => name !== String(i))) throw new ValueError(container.constructor.name, 'its members have names, so none can be put between them', 'build it anew')
+  const moved = [...members.map(([, member]) => member)]
+  moved.splice(index, 0, module)
+  moved.forEach((member, i) => container.addModule(String(i), member))
+  return container
+}
+
 /** A list of modules, whose parameters are found. It is no model itself: the one that holds it calls its members. */
 export class ModuleList<M extends AnyModule = Module> extends AnyModule {
   [index: number]: M
 
   constructor(modules: Iterable<M> = []) {
     super()
-    if (typeof modules !== 'object' || modules === null || !(Symbol.iterator in modules)) throw new ValueError('ModuleList', 'what it was given is no list of modules', 'give them as a list')
-    for (const module of modules) this.append(module)
+    this.extend(modules)
   }
   append(module: M): this {
     this.addModule(String(this.length), module)
     return this
+  }
+  extend(modules: Iterable<M>): this {
+    for (const module of checkList('ModuleList', modules)) this.append(module)
+    return this
+  }
+  /** Puts a module before the one of that number; those from there on move up by one. */
+  insert(index: number, module: M): this {
+    return inserted(this, index, module)
   }
   get length(): number {
     return [...this.ownModules()].length
@@ -87,8 +121,26 @@ export class ModuleList<M extends AnyModule = Module> extends AnyModule {
 export class ModuleDict<M extends AnyModule = Module> extends AnyModule {
   constructor(modules: Readonly<Record<string, M>> | Iterable<readonly [name: string, module: M]> = {}) {
     super()
-    if (typeof modules !== 'object' || modules === null) throw new ValueError('ModuleDict', 'what it was given are no modules by name', "give them as in { name: module }, or as a list of [name, module]")
-    for (const [name, module] of Symbol.iterator in modules ? modules : Object.entries(modules)) this.set(name, module)
+    this.update(modules)
+  }
+  /** Adds modules, or puts them in the place of those of the same names. */
+  update(modules: Readonly<Record<string, M>> | Iterable<readonly [name: string, module: M]>): this {
+    const refused = new ValueError('ModuleDict', 'what it was given are no modules by name', 'give them as in { name: module }, or as a list of [name, module]')
+    if (typeof modules !== 'object' || modules === null) throw refused
+    for (const entry of Symbol.iterator in modules ? modules : Object.entries(modules)) {
+      if (!Array.isArray(entry) || entry.length !== 2) throw refused
+      this.set(entry[0], entry[1])
+    }
+    return this
+  }
+  /** Takes a module out, and returns it. */
+  pop(name: string): M {
+    const module = this.get(name)
+    Reflect.deleteProperty(this, name)
+    return module
+  }
+  clear(): void {
+    for (const name of [...this.keys()]) this.pop(name)
   }
   /** Adds a module, or puts it in the place of the one of that name. */
   set(name: string, module: M): this {
@@ -120,5 +172,37 @@ export class ModuleDict<M extends AnyModule = Module> extends AnyModule {
   }
   protected override run(): never {
     throw new ValueError('ModuleDict', 'modules by name cannot be called', 'call its members one by one')
+  }
+}
+
+/** A list of parameters, which are found; tensors become some. It is no model itself: the one that holds it uses them. Same as torch.nn.ParameterList. */
+export class ParameterList extends AnyModule {
+  [index: number]: Parameter
+
+  constructor(parameters: Iterable<Tensor> = []) {
+    super()
+    this.extend(parameters)
+  }
+  append(parameter: Tensor): this {
+    if (!(parameter instanceof Tensor)) throw new ValueError('ParameterList', `what was given as '${this.length}' is no parameter`, 'give parameters or tensors')
+    this.registerParameter(String(this.length), parameter instanceof Parameter ? parameter : new Parameter(parameter))
+    return this
+  }
+  extend(parameters: Iterable<Tensor>): this {
+    if (typeof parameters !== 'object' || parameters === null || !(Symbol.iterator in parameters)) throw new ValueError('ParameterList', 'what it was given is no list of parameters', 'give them as a list')
+    for (const parameter of parameters) this.append(parameter)
+    return this
+  }
+  get length(): number {
+    return [...this.ownParameters()].length
+  }
+  *[Symbol.iterator](): Generator<Parameter> {
+    for (let i = 0; i < this.length; i++) yield this[i]
+  }
+  override extraRepr(): string {
+    return [...this.ownParameters()].map(([name, { dtype, shape }]) => `  (${name}): Parameter containing: [torch.${dtype} of size ${shape.join('x')}]`).join('\n')
+  }
+  protected override run(): never {
+    throw new ValueError('ParameterList', 'a list of parameters cannot be called', 'use its members')
   }
 }

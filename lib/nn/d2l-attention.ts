@@ -4,12 +4,12 @@ import { choosing } from '../autograd/ops/where.ts'
 import type { Tensor } from '../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../tensor/errors.ts'
 import { NDArray } from '../tensor/ndarray.ts'
-import { optionsOf } from '../tensor/options.ts'
+import { argumentsOf, checkSize, required, type Arguments } from '../tensor/options.ts'
 import { showShape } from '../tensor/shape.ts'
-import { Dropout } from './activation.ts'
+import { Dropout } from './dropout.ts'
 import { attendHeads } from './functional/attention.ts'
 import { toIndices, type Indices } from './functional/indices.ts'
-import { checkSize, Linear } from './linear.ts'
+import { Linear } from './linear.ts'
 import { Module } from './module.ts'
 
 /** How many keys each query may look at: one number for each batch entry, or one for each of its queries. */
@@ -64,6 +64,13 @@ export class DotProductAttention extends Module<AttentionArgs> {
   }
 }
 
+interface MultiHeadAttentionOptions {
+  readonly numHiddens: number
+  readonly numHeads: number
+  readonly dropout: number
+  readonly bias?: boolean
+}
+
 /** Attention with several heads side by side. queries: (B, n, h), keys and values: (B, m, h) -> (B, n, h). Same as d2l.MultiHeadAttention. */
 export class MultiHeadAttention extends Module<AttentionArgs> {
   readonly numHeads: number
@@ -73,9 +80,9 @@ export class MultiHeadAttention extends Module<AttentionArgs> {
   readonly W_v: Linear
   readonly W_o: Linear
 
-  constructor(numHiddens: number, numHeads: number, dropout: number, given: { readonly bias?: boolean } = {}) {
+  constructor(...given: Arguments<[numHiddens: number, numHeads: number, dropout: number], [bias: boolean], MultiHeadAttentionOptions>) {
     super()
-    const { bias } = optionsOf('MultiHeadAttention', given, { bias: false })
+    const { numHiddens, numHeads, dropout, bias } = argumentsOf('MultiHeadAttention', given, { numHiddens: required, numHeads: required, dropout: required, bias: false })
     checkSize('MultiHeadAttention', 'numHiddens', numHiddens)
     checkSize('MultiHeadAttention', 'numHeads', numHeads)
     if (numHiddens % numHeads !== 0) throw new ValueError('MultiHeadAttention', `${numHeads} heads do not divide ${numHiddens} hidden units`, 'choose a number of heads that divides them')

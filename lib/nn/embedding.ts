@@ -3,13 +3,18 @@ import { zeros } from '../autograd/creation.ts'
 import { noGrad } from '../autograd/grad-mode.ts'
 import type { Tensor } from '../autograd/tensor.ts'
 import { IndexError } from '../tensor/errors.ts'
-import { optionsOf } from '../tensor/options.ts'
+import { argumentsOf, checkSize, required, type Arguments } from '../tensor/options.ts'
 import * as F from './functional/functional.ts'
 import type { Indices } from './functional/indices.ts'
 import { normal_ } from './init.ts'
-import { checkSize } from './linear.ts'
 import { Module } from './module.ts'
 import { Parameter } from './parameter.ts'
+
+interface EmbeddingOptions {
+  readonly numEmbeddings: number
+  readonly embeddingDim: number
+  readonly paddingIdx?: number | null
+}
 
 /** A vector for each of n things. index: (...) of whole numbers below n -> (..., dim). Same as torch.nn.Embedding. */
 export class Embedding extends Module<[index: Indices]> {
@@ -19,9 +24,9 @@ export class Embedding extends Module<[index: Indices]> {
   readonly paddingIdx: number | null
   readonly weight: Parameter
 
-  constructor(numEmbeddings: number, embeddingDim: number, given: { readonly paddingIdx?: number | null } = {}) {
+  constructor(...given: Arguments<[numEmbeddings: number, embeddingDim: number], [paddingIdx: number | null], EmbeddingOptions>) {
     super()
-    const { paddingIdx } = optionsOf('Embedding', given, { paddingIdx: null })
+    const { numEmbeddings, embeddingDim, paddingIdx } = argumentsOf('Embedding', given, { numEmbeddings: required, embeddingDim: required, paddingIdx: null })
     checkSize('Embedding', 'numEmbeddings', numEmbeddings)
     checkSize('Embedding', 'embeddingDim', embeddingDim)
     this.numEmbeddings = numEmbeddings

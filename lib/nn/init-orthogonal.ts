@@ -4,7 +4,7 @@ import { checkTensors, constant } from '../autograd/op.ts'
 import type { Tensor } from '../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../tensor/errors.ts'
 import { NDArray } from '../tensor/ndarray.ts'
-import { optionsOf } from '../tensor/options.ts'
+import { argumentsOf, type Given } from '../tensor/options.ts'
 import { defaultGenerator, type Generator } from '../tensor/random.ts'
 import { numelOf, showShape, type Shape } from '../tensor/shape.ts'
 
@@ -20,7 +20,8 @@ export function eye_(tensor: Tensor): Tensor {
  * A convolution that passes its input channels on, as many as there is room for: 1 in the middle of the window of output channel i and
  * input channel i, in each of the groups. weight: (out, in, 1 to 3 window sizes). Same as torch.nn.init.dirac_.
  */
-export function dirac_(tensor: Tensor, groups = 1): Tensor {
+export function dirac_(tensor: Tensor, ...given: Given<[groups: number], { readonly groups?: number }>): Tensor {
+  const { groups } = argumentsOf('dirac_', given, { groups: 1 })
   checkTensors('dirac_', [tensor])
   if (tensor.ndim < 3 || tensor.ndim > 5) throw new ShapeError('dirac_', `a tensor of shape ${showShape(tensor.shape)} is no weight of a convolution`, 'give one of 3 to 5 dimensions')
   const [out, inputs, ...window] = tensor.shape
@@ -48,8 +49,8 @@ function overwrite(tensor: Tensor, numbers: Float32Array, shape: Shape): Tensor 
  * length 1. The dimensions behind the first count as one. It is Q of the decomposition QR of a normal matrix, with positive R on the
  * diagonal, which there is only one of: torch.nn.init.orthogonal_'s, to rounding.
  */
-export function orthogonal_(tensor: Tensor, given: { readonly gain?: number; readonly generator?: Generator } = {}): Tensor {
-  const { gain, generator } = optionsOf('orthogonal_', given, { gain: 1, generator: defaultGenerator })
+export function orthogonal_(tensor: Tensor, ...given: Given<[gain: number], { readonly gain?: number; readonly generator?: Generator }>): Tensor {
+  const { gain, generator } = argumentsOf('orthogonal_', given, { gain: 1, generator: defaultGenerator }, 1)
   checkTensors('orthogonal_', [tensor])
   if (tensor.ndim < 2) throw new ShapeError('orthogonal_', `a tensor of shape ${showShape(tensor.shape)} is no matrix`, 'give one of at least two dimensions')
   if (tensor.numel() === 0) return tensor

@@ -3,7 +3,7 @@ import { noGrad } from '../autograd/grad-mode.ts'
 import type { Tensor } from '../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../tensor/errors.ts'
 import { NDArray } from '../tensor/ndarray.ts'
-import { optionsOf } from '../tensor/options.ts'
+import { argumentsOf, checkNumber, required, type Arguments, type Given } from '../tensor/options.ts'
 import { defaultGenerator, type Generator } from '../tensor/random.ts'
 import { erfinv } from '../tensor/erfinv.ts'
 import { erf } from '../tensor/kernels/reference/erf.ts'
@@ -18,26 +18,29 @@ interface Drawing {
   readonly generator?: Generator
 }
 
+type FanMode = 'fan_in' | 'fan_out' | 'fanIn' | 'fanOut'
+
 export interface KaimingOptions extends Drawing {
   /** Negative slope of the leaky ReLU that follows. */
   readonly a?: number
-  readonly mode?: 'fan_in' | 'fan_out' | 'fanIn' | 'fanOut'
+  readonly mode?: FanMode
   readonly nonlinearity?: Nonlinearity
 }
 
 /** Evenly from [a, b): uniform_(w, -1, 1) or uniform_(w, { a: -1, b: 1 }). */
-export function uniform_(tensor: Tensor, first: number | (Drawing & { readonly a?: number; readonly b?: number }) = {}, last?: number, options: Drawing = {}): Tensor {
-  const { a, b, generator } = optionsOf('uniform_', typeof first === 'number' ? { a: first, b: last, ...options } : first, { a: 0, b: 1, generator: undefined })
+export function uniform_(tensor: Tensor, ...given: Given<[a: number, b: number], Drawing & { readonly a?: number; readonly b?: number }>): Tensor {
+  const { a, b, generator } = argumentsOf('uniform_', given, { a: 0, b: 1, generator: undefined }, 2)
   checkTensors('uniform_', [tensor])
   return noGrad(() => tensor.uniform_(a, b, { generator }))
 }
 /** From the normal distribution: normal_(w, 0, 0.02) or normal_(w, { std: 0.02 }). */
-export function normal_(tensor: Tensor, first: number | (Drawing & { readonly mean?: number; readonly std?: number }) = {}, spread?: number, options: Drawing = {}): Tensor {
-  const { mean, std, generator } = optionsOf('normal_', typeof first === 'number' ? { mean: first, std: spread, ...options } : first, { mean: 0, std: 1, generator: undefined })
+export function normal_(tensor: Tensor, ...given: Given<[mean: number, std: number], Drawing & { readonly mean?: number; readonly std?: number }>): Tensor {
+  const { mean, std, generator } = argumentsOf('normal_', given, { mean: 0, std: 1, generator: undefined }, 2)
   checkTensors('normal_', [tensor])
   return noGrad(() => tensor.normal_(mean, std, { generator }))
 }
-export function constant_(tensor: Tensor, value: number): Tensor {
+export function constant_(tensor: Tensor, ...given: Arguments<[val: number], [], { readonly val: number }>): Tensor {
+  const value = checkNumber('constant_', 'val', argumentsOf('constant_', given, { val: required }).val)
   checkTensors('constant_', [tensor])
   return noGrad(() => tensor.fill_(value))
 }
@@ -73,20 +76,26 @@ export function calculateGain(nonlinearity: Nonlinearity, param = 0.01): number 
   }
 }
 
+interface XavierOptions extends Drawing {
+  readonly gain?: number
+}
+
 /** Uniform in ±√3 · gain · √(2 / (fanIn + fanOut)) (Glorot, Bengio 2010). */
-export function xavierUniform_(tensor: Tensor, given: Drawing & { readonly gain?: number } = {}): Tensor {
-  const { gain, generator } = optionsOf('xavierUniform_', given, { gain: 1, generator: undefined })
+export function xavierUniform_(tensor: Tensor, ...given: Given<[gain: number], XavierOptions>): Tensor {
+  const { gain, generator } = argumentsOf('xavierUniform_', given, { gain: 1, generator: undefined }, 1)
   const { fanIn, fanOut } = calculateFanInAndFanOut(tensor)
   const bound = Math.sqrt(3) * (gain * Math.sqrt(2 / (fanIn + fanOut)))
   return uniform_(tensor, -bound, bound, { generator })
 }
 
 /** Normal with standard deviation gain · √(2 / (fanIn + fanOut)) (Glorot, Bengio 2010). */
-export function xavierNormal_(tensor: Tensor, given: Drawing & { readonly gain?: number } = {}): Tensor {
-  const { gain, generator } = optionsOf('xavierNormal_', given, { gain: 1, generator: undefined })
+export function xavierNormal_(tensor: Tensor, ...given: Given<[gain: number], XavierOptions>): Tensor {
+  const { gain, generator } = argumentsOf('xavierNormal_', given, { gain: 1, generator: undefined }, 1)
   const { fanIn, fanOut } = calculateFanInAndFanOut(tensor)
   return normal_(tensor, 0, gain * Math.sqrt(2 / (fanIn + fanOut)), { generator })
 }
+
+type KaimingPlaces = [a: number, mode: FanMode, nonlinearity: Nonlinearity]
 
 const kaimingDefaults = { a: 0, mode: 'fan_in', nonlinearity: 'leaky_relu', generator: undefined } as const
 
@@ -99,21 +108,28 @@ function kaimingStd(tensor: Tensor, { a, mode, nonlinearity }: Omit<Required<Kai
 }
 
 /** Uniform in ±√3 · gain / √fan (He et al. 2015). */
-export function kaimingUniform_(tensor: Tensor, given: KaimingOptions = {}): Tensor {
-  const { generator, ...options } = optionsOf('kaimingUniform_', given, kaimingDefaults)
+export function kaimingUniform_(tensor: Tensor, ...given: Given<KaimingPlaces, KaimingOptions>): Tensor {
+  const { generator, ...options } = argumentsOf('kaimingUniform_', given, kaimingDefaults, 3)
   const bound = Math.sqrt(3) * kaimingStd(tensor, options)
   return uniform_(tensor, -bound, bound, { generator })
 }
 
 /** Normal with standard deviation gain / √fan (He et al. 2015). */
-export function kaimingNormal_(tensor: Tensor, given: KaimingOptions = {}): Tensor {
-  const { generator, ...options } = optionsOf('kaimingNormal_', given, kaimingDefaults)
+export function kaimingNormal_(tensor: Tensor, ...given: Given<KaimingPlaces, KaimingOptions>): Tensor {
+  const { generator, ...options } = argumentsOf('kaimingNormal_', given, kaimingDefaults, 3)
   return normal_(tensor, 0, kaimingStd(tensor, options), { generator })
 }
 
+interface TruncNormalOptions extends Drawing {
+  readonly mean?: number
+  readonly std?: number
+  readonly a?: number
+  readonly b?: number
+}
+
 /** Normal, cut off below a and above b: the inverse of the cumulative distribution applied to uniform numbers. */
-export function truncNormal_(tensor: Tensor, given: Drawing & { readonly mean?: number; readonly std?: number; readonly a?: number; readonly b?: number } = {}): Tensor {
-  const { mean, std, a, b, generator } = optionsOf('truncNormal_', given, { mean: 0, std: 1, a: -2, b: 2, generator: defaultGenerator })
+export function truncNormal_(tensor: Tensor, ...given: Given<[mean: number, std: number, a: number, b: number], TruncNormalOptions>): Tensor {
+  const { mean, std, a, b, generator } = argumentsOf('truncNormal_', given, { mean: 0, std: 1, a: -2, b: 2, generator: defaultGenerator }, 4)
   checkTensors('truncNormal_', [tensor])
   const cdf = (x: number) => (1 + erf((x - mean) / std / Math.SQRT2)) / 2
   const drawn = NDArray.zeros(tensor.shape)

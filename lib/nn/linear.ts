@@ -1,17 +1,17 @@
 /** Layers that map the last dimension linearly. */
 import { zeros } from '../autograd/creation.ts'
 import type { Tensor } from '../autograd/tensor.ts'
-import { ValueError } from '../tensor/errors.ts'
-import { optionsOf } from '../tensor/options.ts'
+import { argumentsOf, checkSize, required, type Arguments } from '../tensor/options.ts'
 import * as F from './functional/functional.ts'
 import { kaimingUniform_, uniform_ } from './init.ts'
 import { Module } from './module.ts'
 import { Parameter } from './parameter.ts'
 import { pythonBool } from './repr.ts'
 
-/** Throws unless `size` is a whole number of at least `least`. */
-export function checkSize(operation: string, name: string, size: number, least = 1): void {
-  if (!Number.isInteger(size) || size < least) throw new ValueError(operation, `${name} = ${size} is not a whole number of at least ${least}`, `give ${name} as a whole number`)
+interface LinearOptions {
+  readonly inFeatures: number
+  readonly outFeatures: number
+  readonly bias?: boolean
 }
 
 /** y = x · weightᵀ + bias. x: (..., in) -> (..., out). Same as torch.nn.Linear. */
@@ -21,9 +21,9 @@ export class Linear extends Module {
   readonly weight: Parameter
   readonly bias: Parameter | null
 
-  constructor(inFeatures: number, outFeatures: number, given: { readonly bias?: boolean } = {}) {
+  constructor(...given: Arguments<[inFeatures: number, outFeatures: number], [bias: boolean], LinearOptions>) {
     super()
-    const { bias } = optionsOf('Linear', given, { bias: true })
+    const { inFeatures, outFeatures, bias } = argumentsOf('Linear', given, { inFeatures: required, outFeatures: required, bias: true })
     checkSize('Linear', 'inFeatures', inFeatures, 0)
     checkSize('Linear', 'outFeatures', outFeatures, 0)
     this.inFeatures = inFeatures

@@ -1,6 +1,6 @@
 /** Losses as modules: called with predictions and targets. */
 import type { Tensor } from '../autograd/tensor.ts'
-import { optionsOf } from '../tensor/options.ts'
+import { argumentsOf, optionsOf, type Given } from '../tensor/options.ts'
 import * as F from './functional/functional.ts'
 import type { Indices } from './functional/indices.ts'
 import { bceDefaults, crossEntropyDefaults, klDivDefaults, nllDefaults } from './functional/loss.ts'
@@ -10,10 +10,10 @@ import { Module } from './module.ts'
 /** Cross entropy of unnormalised scores (N, C) and class indices (N,) or probabilities (N, C). Same as torch.nn.CrossEntropyLoss. */
 export class CrossEntropyLoss extends Module<[input: Tensor, target: Indices]> {
   private readonly options: F.CrossEntropyOptions
-  constructor(options: F.CrossEntropyOptions = {}) {
+  constructor(...given: Given<[weight: Tensor | null], F.CrossEntropyOptions>) {
     super()
-    this.options = optionsOf('CrossEntropyLoss', options, crossEntropyDefaults)
-    if (options.weight) this.registerBuffer('weight', options.weight)
+    this.options = argumentsOf('CrossEntropyLoss', given, crossEntropyDefaults, 1)
+    if (this.options.weight) this.registerBuffer('weight', this.options.weight)
   }
   forward(input: Tensor, target: Indices): Tensor {
     return F.crossEntropy(input, target, this.options)
@@ -23,10 +23,10 @@ export class CrossEntropyLoss extends Module<[input: Tensor, target: Indices]> {
 /** Negative log likelihood of class indices given log probabilities. Same as torch.nn.NLLLoss. */
 export class NLLLoss extends Module<[input: Tensor, target: Indices]> {
   private readonly options: F.NLLOptions
-  constructor(options: F.NLLOptions = {}) {
+  constructor(...given: Given<[weight: Tensor | null], F.NLLOptions>) {
     super()
-    this.options = optionsOf('NLLLoss', options, nllDefaults)
-    if (options.weight) this.registerBuffer('weight', options.weight)
+    this.options = argumentsOf('NLLLoss', given, nllDefaults, 1)
+    if (this.options.weight) this.registerBuffer('weight', this.options.weight)
   }
   forward(input: Tensor, target: Indices): Tensor {
     return F.nllLoss(input, target, this.options)
@@ -74,9 +74,9 @@ export class SmoothL1Loss extends Module<[input: Tensor, target: Tensor]> {
 /** A parabola near 0, straight lines of slope delta from there on. Same as torch.nn.HuberLoss. */
 export class HuberLoss extends Module<[input: Tensor, target: Tensor]> {
   private readonly options: F.HuberOptions
-  constructor(options: F.HuberOptions = {}) {
+  constructor(...given: Given<[reduction: F.Reduction, delta: number], F.HuberOptions>) {
     super()
-    this.options = optionsOf('HuberLoss', options, huberDefaults)
+    this.options = argumentsOf('HuberLoss', given, huberDefaults)
   }
   forward(input: Tensor, target: Tensor): Tensor {
     return F.huberLoss(input, target, this.options)
@@ -86,10 +86,10 @@ export class HuberLoss extends Module<[input: Tensor, target: Tensor]> {
 /** Binary cross entropy of probabilities. Same as torch.nn.BCELoss. */
 export class BCELoss extends Module<[input: Tensor, target: Tensor]> {
   private readonly options: Omit<F.BCEOptions, 'posWeight'>
-  constructor(options: Omit<F.BCEOptions, 'posWeight'> = {}) {
+  constructor(...given: Given<[weight: Tensor | null], Omit<F.BCEOptions, 'posWeight'>>) {
     super()
-    this.options = optionsOf('BCELoss', options, { weight: null, reduction: 'mean' })
-    if (options.weight) this.registerBuffer('weight', options.weight)
+    this.options = argumentsOf('BCELoss', given, { weight: null, reduction: 'mean' }, 1)
+    if (this.options.weight) this.registerBuffer('weight', this.options.weight)
   }
   forward(input: Tensor, target: Tensor): Tensor {
     return F.binaryCrossEntropy(input, target, this.options)
@@ -99,11 +99,11 @@ export class BCELoss extends Module<[input: Tensor, target: Tensor]> {
 /** Binary cross entropy of unnormalised scores. Same as torch.nn.BCEWithLogitsLoss. */
 export class BCEWithLogitsLoss extends Module<[input: Tensor, target: Tensor]> {
   private readonly options: F.BCEOptions
-  constructor(options: F.BCEOptions = {}) {
+  constructor(...given: Given<[weight: Tensor | null], F.BCEOptions>) {
     super()
-    this.options = optionsOf('BCEWithLogitsLoss', options, bceDefaults)
-    if (options.weight) this.registerBuffer('weight', options.weight)
-    if (options.posWeight) this.registerBuffer('pos_weight', options.posWeight)
+    this.options = argumentsOf('BCEWithLogitsLoss', given, bceDefaults, 1)
+    if (this.options.weight) this.registerBuffer('weight', this.options.weight)
+    if (this.options.posWeight) this.registerBuffer('pos_weight', this.options.posWeight)
   }
   forward(input: Tensor, target: Tensor): Tensor {
     return F.binaryCrossEntropyWithLogits(input, target, this.options)

@@ -9,7 +9,7 @@ import { Tensor } from '../autograd/tensor.ts'
 import { zeroGrad, type ZeroGradOptions } from '../autograd/zero-grad.ts'
 import { Callable, checkFunction } from '../tensor/callable.ts'
 import { StateDictError, ValueError } from '../tensor/errors.ts'
-import { optionsOf } from '../tensor/options.ts'
+import { argumentsOf, optionsOf, type Given } from '../tensor/options.ts'
 import { sameShape, showShape } from '../tensor/shape.ts'
 import { ObservedCall, type BackwardHook } from './backward-hooks.ts'
 import { Parameter } from './parameter.ts'
@@ -17,6 +17,8 @@ import { asUser, withTemporaries } from './temporaries.ts'
 
 /** PyTorch's keys with their tensors: 'blocks.0.norm1.weight'. */
 export type StateDict = Record<string, Tensor>
+
+type Naming = Given<[prefix: string, recurse: boolean], { readonly prefix?: string; readonly recurse?: boolean }>
 
 /** Any module, whatever it is called with: a tree of parameters, buffers and submodules. */
 export abstract class AnyModule extends Callable {
@@ -30,27 +32,31 @@ export abstract class AnyModule extends Callable {
   // ---- what it is made of
 
   /** Makes the property `name` a buffer: a tensor that is saved with the module but not trained. */
-  registerBuffer(name: string, tensor: Tensor | null, given: { readonly persistent?: boolean } = {}): void {
-    const { persistent } = optionsOf('registerBuffer', given, { persistent: true })
-    this.#define(name, tensor)
+  registerBuffer(name: string, tensor: Tensor | null, ...given: Given<[persistent: boolean], { readonly persistent?: boolean }>): void {
+    const { persistent } = argumentsOf('registerBuffer', given, { persistent: true })
+    if (tensor !== null && !(tensor instanceof Tensor)) throw new ValueError('registerBuffer', `what was given as '${name}' is no tensor`, 'give a tensor or null')
+    this.#define(name, tensor, () => this.#buffers.has(name))
     this.#buffers.set(name, persistent)
   }
   registerParameter(name: string, parameter: Parameter | null): void {
-    this.#define(name, parameter)
+    if (parameter !== null && !(parameter instanceof Parameter)) throw new ValueError('registerParameter', `what was given as '${name}' is no parameter`, 'give a Parameter or null')
+    this.#define(name, parameter, (value) => value instanceof Parameter)
   }
   /** Makes `module` the property `name`, as `this.name = module` does where the name is known beforehand. */
   addModule(name: string, module: AnyModule): void {
     if (!(module instanceof AnyModule)) throw new ValueError(this.constructor.name, `what was given as '${name}' is no module`, 'give modules one by one, not as a list')
-    this.#define(name, module)
+    this.#define(name, module, (value) => value instanceof AnyModule)
   }
-  #define(name: string, value: unknown): void {
-    this.#checkName(name)
+  /** Sets a property, which must be new or of the same kind as what it replaces. */
+  #define(name: string, value: unknown, isOfKind: (value: unknown) => boolean): void {
+    this.#checkName(name, isOfKind)
     if (isNumber(name) && !Object.hasOwn(this, name)) this.#numbered.set(name, Object.keys(this).filter((other) => !isNumber(other)).length)
     Reflect.set(this, name, value)
   }
-  #checkName(name: string): void {
+  #checkName(name: string, isOfKind: (value: unknown) => boolean): void {
     if (typeof name !== 'string' || name === '' || name.includes('.')) throw new ValueError(this.constructor.name, `'${name}' cannot be the name of a submodule, parameter or buffer`, 'give a name without dots')
-    if (name in this && !(Object.hasOwn(this, name) && isOwnPart(Reflect.get(this, name))))
+    const before: unknown = Object.hasOwn(this, name) ? Reflect.get(this, name) : undefined
+    if (name in this && !(Object.hasOwn(this, name) && (before === null || before === undefined || isOfKind(before))))
       throw new ValueError(this.constructor.name, `it has a property '${name}' already`, 'choose another name')
   }
   /** The properties of this module in the order of their definition. */
@@ -83,7 +89,8 @@ export abstract class AnyModule extends Callable {
     for (const [, child] of this.namedChildren()) yield child
   }
   /** This module, named '', and all below it; a shared one once, under its first name. */
-  *namedModules(prefix = ''): Generator<[string, AnyModule]> {
+  *namedModules(...given: Given<[prefix: string], { readonly prefix?: string }>): Generator<[string, AnyModule]> {
+    const { prefix } = argumentsOf('namedModules', given, { prefix: '' })
     for (const [module, name] of this.#collect(prefix, new Map())) yield [name, module]
   }
   *modules(): Generator<AnyModule> {
@@ -96,21 +103,27 @@ export abstract class AnyModule extends Callable {
     for (const [own, value] of this.#properties()) if (value instanceof AnyModule) value.#collect(join(name, own), into)
     return into
   }
+  /** The modules whose parameters or buffers are asked for, this one alone without `recurse`. */
+  #named(operation: string, given: Naming): Iterable<[string, AnyModule]> {
+    const { prefix, recurse } = argumentsOf(operation, given, { prefix: '', recurse: true })
+    return recurse ? this.namedModules(prefix) : [[prefix, this]]
+  }
   /** Parameters with their PyTorch names; a shared one once, under its first name. */
-  *namedParameters(): Generator<[string, Parameter]> {
+  *namedParameters(...given: Naming): Generator<[string, Parameter]> {
     const seen = new Set<Parameter>()
-    for (const [prefix, module] of this.namedModules())
+    for (const [prefix, module] of this.#named('namedParameters', given))
       for (const [name, parameter] of module.ownParameters())
         if (!seen.has(parameter)) {
           seen.add(parameter)
           yield [join(prefix, name), parameter]
         }
   }
-  *parameters(): Generator<Parameter> {
-    for (const [, parameter] of this.namedParameters()) yield parameter
+  *parameters(...given: Given<[recurse: boolean], { readonly recurse?: boolean }>): Generator<Parameter> {
+    const { recurse } = argumentsOf('parameters', given, { recurse: true })
+    for (const [, parameter] of this.namedParameters({ recurse })) yield parameter
   }
-  *namedBuffers(): Generator<[string, Tensor]> {
-    for (const [prefix, module] of this.namedModules()) for (const [name, buffer] of module.ownBuffers()) yield [join(prefix, name), buffer]
+  *namedBuffers(...given: Naming): Generator<[string, Tensor]> {
+    for (const [prefix, module] of this.#named('namedBuffers', given)) for (const [name, buffer] of module.ownBuffers()) yield [join(prefix, name), buffer]
   }
   *buffers(): Generator<Tensor> {
     for (const [, buffer] of this.namedBuffers()) yield buffer
@@ -126,11 +139,12 @@ export abstract class AnyModule extends Callable {
   // ---- state
 
   /** All parameters and saved buffers by their PyTorch keys, detached, sharing their numbers. */
-  stateDict(prefix = ''): StateDict {
+  stateDict(given: { readonly prefix?: string } = {}): StateDict {
+    const { prefix } = optionsOf('stateDict', given, { prefix: '' })
     const state: StateDict = {}
-    for (const [name, parameter] of this.ownParameters()) state[join(prefix, name)] = parameter.detach()
-    for (const [name, buffer] of this.ownBuffers({ persistentOnly: true })) state[join(prefix, name)] = buffer.detach()
-    for (const [name, module] of this.ownModules()) Object.assign(state, module.stateDict(join(prefix, name)))
+    for (const [name, parameter] of this.ownParameters()) state[prefix + name] = parameter.detach()
+    for (const [name, buffer] of this.ownBuffers({ persistentOnly: true })) state[prefix + name] = buffer.detach()
+    for (const [name, module] of this.ownModules()) Object.assign(state, module.stateDict({ prefix: `${prefix}${name}.` }))
     return state
   }
 
@@ -138,8 +152,8 @@ export abstract class AnyModule extends Callable {
    * Copies the numbers of `state` into the parameters and buffers of the same names. Keys that are missing or unexpected are an
    * error unless `strict` is false; wrong shapes always are. Nothing is changed by a call that throws.
    */
-  loadStateDict(state: Readonly<StateDict>, given: { readonly strict?: boolean } = {}): { missingKeys: string[]; unexpectedKeys: string[] } {
-    const { strict } = optionsOf(`${this.constructor.name}.loadStateDict`, given, { strict: true })
+  loadStateDict(state: Readonly<StateDict>, ...given: Given<[strict: boolean], { readonly strict?: boolean }>): { missingKeys: string[]; unexpectedKeys: string[] } {
+    const { strict } = argumentsOf(`${this.constructor.name}.loadStateDict`, given, { strict: true })
     if (typeof state !== 'object' || state === null) throw new StateDictError(`${this.constructor.name}.loadStateDict`, `${String(state)} is no state dict`, 'pass what stateDict() or loadSafetensors() returned')
     const own = this.stateDict()
     const missingKeys = Object.keys(own).filter((key) => !Object.hasOwn(state, key))
@@ -181,7 +195,8 @@ export abstract class AnyModule extends Callable {
 
   // ---- for all modules and parameters in it
 
-  train(mode = true): this {
+  train(...given: Given<[mode: boolean], { readonly mode?: boolean }>): this {
+    const { mode } = argumentsOf('train', given, { mode: true })
     for (const module of this.modules()) module.training = mode
     return this
   }
@@ -195,8 +210,19 @@ export abstract class AnyModule extends Callable {
     fn(this)
     return this
   }
-  requiresGrad_(value = true): this {
-    for (const parameter of this.parameters()) parameter.requiresGrad_(value)
+  requiresGrad_(...given: Given<[requiresGrad: boolean], { readonly requiresGrad?: boolean }>): this {
+    for (const parameter of this.parameters()) parameter.requiresGrad_(...given)
+    return this
+  }
+  /** This module: the only device is 'cpu', the only label of parameters float32. */
+  to(target: 'cpu' | 'float32'): this {
+    if (target !== 'cpu' && target !== 'float32') throw new ValueError(`${this.constructor.name}.to`, `'${String(target)}' is no device here and no label of parameters`, "give 'cpu', or leave the call out")
+    return this
+  }
+  cpu(): this {
+    return this
+  }
+  float(): this {
     return this
   }
   /** Forgets the gradients of all parameters. */
@@ -215,8 +241,9 @@ export abstract class AnyModule extends Callable {
     const indent = (text: string) => text.replaceAll('\n', '\n  ')
     const children = [...this.ownModules()].map(([name, child]) => `(${name}): ${indent(String(child))}`)
     const extra = this.extraRepr()
-    if (children.length === 0) return `${this.constructor.name}(${extra})`
-    return `${this.constructor.name}(\n  ${[...(extra ? [extra] : []), ...children].join('\n  ')}\n)`
+    const lines = extra === '' ? children : [...extra.split('\n'), ...children]
+    if (children.length === 0 && lines.length < 2) return `${this.constructor.name}(${extra})`
+    return `${this.constructor.name}(\n  ${lines.join('\n  ')}\n)`
   }
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return this.toString()
@@ -314,5 +341,3 @@ const join = (prefix: string, name: string) => (prefix === '' ? name : `${prefix
 
 /** Whether JavaScript counts a property of this name among the elements, which come first. */
 const isNumber = (name: string) => /^(0|[1-9]\d*)$/.test(name) && Number(name) < 2 ** 32 - 1
-
-const isOwnPart = (value: unknown) => value === null || value === undefined || value instanceof Tensor || value instanceof AnyModule

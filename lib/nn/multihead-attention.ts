@@ -1,15 +1,16 @@
 /** Multi-head attention as torch.nn has it (Vaswani et al. 2017). The notebook's is in d2l-attention.ts. */
 import { zeros } from '../autograd/creation.ts'
-import { checkTensors } from '../autograd/op.ts'
+import { checkTensors, named, own } from '../autograd/op.ts'
+import { cat } from '../autograd/ops/joining.ts'
 import type { Tensor } from '../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../tensor/errors.ts'
-import { optionsOf } from '../tensor/options.ts'
+import { argumentsOf, checkSize, required, type Arguments, type Given } from '../tensor/options.ts'
 import { sameShape, showShape } from '../tensor/shape.ts'
 import { attend, attendHeads, toScores } from './functional/attention.ts'
 import { checkProbability } from './functional/dropout.ts'
 import * as F from './functional/functional.ts'
-import { xavierUniform_, zeros_ } from './init.ts'
-import { checkSize, Linear } from './linear.ts'
+import { xavierNormal_, xavierUniform_, zeros_ } from './init.ts'
+import { Linear } from './linear.ts'
 import { Module } from './module.ts'
 import { Parameter } from './parameter.ts'
 
@@ -17,25 +18,38 @@ export interface MultiheadAttentionOptions {
   /** Probability with which an attention weight is dropped in training. */
   readonly dropout?: number
   readonly bias?: boolean
-  /** Whether inputs are (B, L, E); else they are (L, B, E). */
-  readonly batchFirst?: boolean
+  /** One more key and value for each sequence, which are learned. */
+  readonly addBiasKv?: boolean
+  /** One more key and value for each sequence, which are 0. */
+  readonly addZeroAttn?: boolean
   /** Sizes of keys and values, where they differ from embedDim. */
   readonly kdim?: number | null
   readonly vdim?: number | null
+  /** Whether inputs are (B, L, E); else they are (L, B, E). */
+  readonly batchFirst?: boolean
 }
+
+interface Sizes {
+  readonly embedDim: number
+  /** Must divide embedDim. */
+  readonly numHeads: number
+}
+
+type Places = [dropout: number, bias: boolean, addBiasKv: boolean, addZeroAttn: boolean, kdim: number | null, vdim: number | null, batchFirst: boolean]
 
 export interface MultiheadAttentionCall {
   /** (B, S): true for a key that nobody may attend to; or numbers that are added to its scores. */
   readonly keyPaddingMask?: Tensor | null
-  /** (L, S) or (B · heads, L, S): true where a query may not attend to a key; or numbers that are added to the scores. */
-  readonly attnMask?: Tensor | null
   /** Return the attention weights beside the output. */
   readonly needWeights?: boolean
+  /** (L, S) or (B · heads, L, S): true where a query may not attend to a key; or numbers that are added to the scores. */
+  readonly attnMask?: Tensor | null
   /** The weights' mean over the heads, (B, L, S), instead of (B, heads, L, S). */
   readonly averageAttnWeights?: boolean
 }
 
-type Call = [query: Tensor, key: Tensor, value: Tensor, options?: MultiheadAttentionCall]
+type CallOptions = Given<[keyPaddingMask: Tensor | null, needWeights: boolean, attnMask: Tensor | null, averageAttnWeights: boolean], MultiheadAttentionCall>
+type Call = [query: Tensor, key: Tensor, value: Tensor, ...options: CallOptions]
 type Result = [output: Tensor, weights: Tensor | null]
 
 /** The name that PyTorch prints for the output layer of its attention. */
@@ -59,10 +73,15 @@ export class MultiheadAttention extends Module<Call, Result> {
   readonly v_proj_weight: Parameter | null
   readonly in_proj_bias: Parameter | null
   readonly out_proj: Linear
+  readonly bias_k: Parameter | null
+  readonly bias_v: Parameter | null
+  readonly addZeroAttn: boolean
 
-  constructor(embedDim: number, numHeads: number, given: MultiheadAttentionOptions = {}) {
+  constructor(...given: Arguments<[embedDim: number, numHeads: number], Places, MultiheadAttentionOptions & Sizes>) {
     super()
-    const { dropout, bias, batchFirst, kdim, vdim } = optionsOf('MultiheadAttention', given, { dropout: 0, bias: true, batchFirst: false, kdim: undefined, vdim: undefined })
+    const { embedDim, numHeads, dropout, bias, addBiasKv, addZeroAttn, kdim, vdim, batchFirst } = argumentsOf('MultiheadAttention', given, {
+      embedDim: required, numHeads: required, dropout: 0, bias: true, addBiasKv: false, addZeroAttn: false, kdim: null, vdim: null, batchFirst: false,
+    })
     this.embedDim = embedDim
     this.numHeads = numHeads
     this.dropout = dropout
@@ -80,28 +99,43 @@ export class MultiheadAttention extends Module<Call, Result> {
     this.v_proj_weight = together ? null : weight(embedDim, this.vdim)
     this.in_proj_bias = bias ? new Parameter(zeros([3 * embedDim])) : null
     this.out_proj = new NonDynamicallyQuantizableLinear(embedDim, embedDim, { bias })
+    this.bias_k = addBiasKv ? new Parameter(zeros([1, 1, embedDim])) : null
+    this.bias_v = addBiasKv ? new Parameter(zeros([1, 1, embedDim])) : null
+    this.addZeroAttn = addZeroAttn
     for (const projection of [this.in_proj_weight, this.q_proj_weight, this.k_proj_weight, this.v_proj_weight]) if (projection) xavierUniform_(projection)
     if (this.out_proj.bias) zeros_(this.out_proj.bias)
+    for (const added of [this.bias_k, this.bias_v]) if (added) xavierNormal_(added)
   }
 
-  forward(query: Tensor, key: Tensor, value: Tensor, options: MultiheadAttentionCall = {}): Result {
-    const { needWeights, averageAttnWeights, ...masks } = optionsOf('MultiheadAttention', options, { keyPaddingMask: null, attnMask: null, needWeights: true, averageAttnWeights: true })
+  forward(query: Tensor, key: Tensor, value: Tensor, ...options: CallOptions): Result {
+    const { needWeights, averageAttnWeights, ...masks } = argumentsOf('MultiheadAttention', options, { keyPaddingMask: null, needWeights: true, attnMask: null, averageAttnWeights: true })
     checkTensors('MultiheadAttention', [query, key, value], [masks.keyPaddingMask, masks.attnMask])
     this.check(query, key, value)
     const batched = query.ndim === 3
     const same = query === key && key === value
     const rows = (x: Tensor) => (!batched ? x.unsqueeze(0) : this.batchFirst ? x : x.transpose(0, 1))
     const first = rows(query)
-    const [q, k, v] = same ? this.projectTogether(first) : this.projectApart(first, rows(key), rows(value))
+    const [q, ...others] = same ? this.projectTogether(first) : this.projectApart(first, rows(key), rows(value))
+    const [B, L] = q.shape
+    const given = this.mask(masks, batched, [B, this.numHeads, L, others[0].shape[1]])
+    const [k, v] = others.map((x, i) => this.extended(x, i === 0 ? this.bias_k : this.bias_v))
+    const mask = given && F.pad(given, [0, k.shape[1] - others[0].shape[1]])
     const heads = [q, k, v].map((x) => x.reshape([x.shape[0], x.shape[1], this.numHeads, -1]).transpose(1, 2))
-    const mask = this.mask(masks, batched, [q.shape[0], this.numHeads, q.shape[1], k.shape[1]])
     const dropoutP = this.training ? this.dropout : 0
     const [attended, weights] = mask || dropoutP > 0 ? attend(heads[0], heads[1], heads[2], mask, { scale: null, dropoutP }) : attendHeads(heads[0], heads[1], heads[2], { scale: heads[0].shape[3] ** -0.5, dropoutP })
-    const joined = this.out_proj(attended.transpose(1, 2).reshape(q.shape))
-    const output = !batched ? joined.squeeze(0) : this.batchFirst ? joined : joined.transpose(0, 1)
+    const isBatchFirst = this.batchFirst || !batched
+    const joined = this.out_proj(isBatchFirst ? attended.transpose(1, 2).reshape(q.shape) : attended.permute(2, 0, 1, 3).reshape([L, B, this.embedDim]))
+    const output = !batched ? joined.squeeze(0) : named(this.batchFirst ? 'TransposeBackward0' : 'ViewBackward0', joined)
     if (!needWeights) return [output, null]
-    const shown = averageAttnWeights ? weights.mean(1) : weights
+    const shown = averageAttnWeights ? weights.sum(1).div(this.numHeads) : own('ViewBackward0', weights.view(weights.shape))
     return [output, batched ? shown : shown.squeeze(0)]
+  }
+
+  /** Keys or values (B, S, E) with those that are added to every sequence. */
+  private extended(x: Tensor, learned: Parameter | null): Tensor {
+    const [B, , E] = x.shape
+    const more = [...(learned ? [learned.expand(B, 1, E)] : []), ...(this.addZeroAttn ? [zeros([B, 1, E])] : [])]
+    return more.length > 0 ? cat([x, ...more], 1) : x
   }
 
   private check(query: Tensor, key: Tensor, value: Tensor): void {

@@ -1,9 +1,12 @@
 /** What `nn` offers. */
-export { Dropout, DropPath, Flatten, GELU, Identity, LeakyReLU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Tanh } from './activation.ts'
+export {
+  ELU, GELU, GLU, Hardsigmoid, Hardswish, Hardtanh, LeakyReLU, LogSigmoid, LogSoftmax, Mish, PReLU, ReLU, ReLU6, SELU, Sigmoid, SiLU, Softmax, Softmin, Softplus, Softsign, Tanh,
+} from './activation.ts'
 export * as utils from './clip.ts'
-export { ModuleDict, ModuleList, Sequential } from './containers.ts'
+export { ModuleDict, ModuleList, ParameterList, Sequential } from './containers.ts'
 export { Conv2d } from './convolution.ts'
 export { DotProductAttention, maskedSoftmax, MultiHeadAttention, type ValidLens } from './d2l-attention.ts'
+export { Dropout, Dropout2d, DropPath } from './dropout.ts'
 export { Embedding } from './embedding.ts'
 export * as functional from './functional/functional.ts'
 export * as init from './init.ts'
@@ -13,6 +16,8 @@ export { AnyModule, Module, type ForwardHook, type ForwardPreHook, type StateDic
 export { MultiheadAttention, type MultiheadAttentionCall, type MultiheadAttentionOptions } from './multihead-attention.ts'
 export { BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm } from './normalization.ts'
 export { Parameter } from './parameter.ts'
-export { AdaptiveAvgPool2d, AvgPool2d, MaxPool2d } from './pooling.ts'
+export { AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, MaxPool2d } from './pooling.ts'
+export { Flatten, Identity } from './shape.ts'
 export { TransformerEncoder, TransformerEncoderLayer, type EncoderMasks, type TransformerEncoderLayerOptions } from './transformer.ts'
 export { Unfold } from './unfold.ts'
+export { Upsample } from './upsample.ts'

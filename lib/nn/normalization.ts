@@ -3,13 +3,19 @@ import { ones, zeros } from '../autograd/creation.ts'
 import { checkTensors } from '../autograd/op.ts'
 import type { Tensor } from '../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../tensor/errors.ts'
-import { optionsOf } from '../tensor/options.ts'
+import { argumentsOf, checkNumber, checkSize, required, type Arguments } from '../tensor/options.ts'
 import { showShape, type Shape } from '../tensor/shape.ts'
 import * as F from './functional/functional.ts'
-import { checkSize } from './linear.ts'
 import { Module } from './module.ts'
 import { Parameter } from './parameter.ts'
 import { pythonBool, pythonFloat, pythonSize } from './repr.ts'
+
+interface LayerNormOptions {
+  readonly normalizedShape: number | Shape
+  readonly eps?: number
+  readonly elementwiseAffine?: boolean
+  readonly bias?: boolean
+}
 
 /** Normalises over the last dimensions (Ba, Kiros, Hinton 2016). x: (..., shape) -> the same. Same as torch.nn.LayerNorm. */
 export class LayerNorm extends Module {
@@ -19,13 +25,13 @@ export class LayerNorm extends Module {
   readonly weight: Parameter | null
   readonly bias: Parameter | null
 
-  constructor(normalizedShape: number | Shape, given: { readonly eps?: number; readonly elementwiseAffine?: boolean; readonly bias?: boolean } = {}) {
+  constructor(...given: Arguments<[normalizedShape: number | Shape], [eps: number, elementwiseAffine: boolean, bias: boolean], LayerNormOptions>) {
     super()
-    const { eps, elementwiseAffine, bias } = optionsOf('LayerNorm', given, { eps: 1e-5, elementwiseAffine: true, bias: true })
+    const { normalizedShape, eps, elementwiseAffine, bias } = argumentsOf('LayerNorm', given, { normalizedShape: required, eps: 1e-5, elementwiseAffine: true, bias: true })
     if (typeof normalizedShape !== 'number' && !Array.isArray(normalizedShape)) throw new ValueError('LayerNorm', `${String(normalizedShape)} is no shape`, 'give the size of the last dimension, or the sizes of the last dimensions')
     this.normalizedShape = typeof normalizedShape === 'number' ? [normalizedShape] : [...normalizedShape]
     this.normalizedShape.forEach((size) => checkSize('LayerNorm', 'normalizedShape', size))
-    this.eps = eps
+    this.eps = checkNumber('LayerNorm', 'eps', eps)
     this.elementwiseAffine = elementwiseAffine
     this.weight = elementwiseAffine ? new Parameter(ones(this.normalizedShape)) : null
     this.bias = elementwiseAffine && bias ? new Parameter(zeros(this.normalizedShape)) : null
@@ -59,12 +65,12 @@ abstract class BatchNorm extends Module {
   declare running_var: Tensor | null
   declare num_batches_tracked: Tensor | null
 
-  constructor(numFeatures: number, given: BatchNormLayerOptions = {}) {
+  constructor(...given: Arguments<[numFeatures: number], [eps: number, momentum: number | null, affine: boolean, trackRunningStats: boolean], BatchNormLayerOptions & { readonly numFeatures: number }>) {
     super()
-    const { eps, momentum, affine, trackRunningStats } = optionsOf(new.target.name, given, { eps: 1e-5, momentum: 0.1, affine: true, trackRunningStats: true })
+    const { numFeatures, eps, momentum, affine, trackRunningStats } = argumentsOf(new.target.name, given, { numFeatures: required, eps: 1e-5, momentum: 0.1, affine: true, trackRunningStats: true })
     checkSize(this.constructor.name, 'numFeatures', numFeatures)
     this.numFeatures = numFeatures
-    this.eps = eps
+    this.eps = checkNumber(this.constructor.name, 'eps', eps)
     this.momentum = momentum
     this.affine = affine
     this.trackRunningStats = trackRunningStats
@@ -104,6 +110,13 @@ export class BatchNorm2d extends BatchNorm {
   }
 }
 
+interface GroupNormOptions {
+  readonly numGroups: number
+  readonly numChannels: number
+  readonly eps?: number
+  readonly affine?: boolean
+}
+
 /** Normalises groups of channels of each picture (Wu, He 2018). x: (N, C, ...) -> the same. Same as torch.nn.GroupNorm. */
 export class GroupNorm extends Module {
   readonly numGroups: number
@@ -113,15 +126,15 @@ export class GroupNorm extends Module {
   readonly weight: Parameter | null
   readonly bias: Parameter | null
 
-  constructor(numGroups: number, numChannels: number, given: { readonly eps?: number; readonly affine?: boolean } = {}) {
+  constructor(...given: Arguments<[numGroups: number, numChannels: number], [eps: number, affine: boolean], GroupNormOptions>) {
     super()
-    const { eps, affine } = optionsOf('GroupNorm', given, { eps: 1e-5, affine: true })
+    const { numGroups, numChannels, eps, affine } = argumentsOf('GroupNorm', given, { numGroups: required, numChannels: required, eps: 1e-5, affine: true })
     checkSize('GroupNorm', 'numGroups', numGroups)
     checkSize('GroupNorm', 'numChannels', numChannels)
     if (numChannels % numGroups !== 0) throw new ValueError('GroupNorm', `${numGroups} groups do not divide ${numChannels} channels`, 'give a number of groups that divides the channels')
     this.numGroups = numGroups
     this.numChannels = numChannels
-    this.eps = eps
+    this.eps = checkNumber('GroupNorm', 'eps', eps)
     this.affine = affine
     this.weight = affine ? new Parameter(ones([numChannels])) : null
     this.bias = affine ? new Parameter(zeros([numChannels])) : null

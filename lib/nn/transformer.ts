@@ -1,11 +1,11 @@
 /** The encoder of the Transformer (Vaswani et al. 2017). */
 import { checkTensors } from '../autograd/op.ts'
 import type { Tensor } from '../autograd/tensor.ts'
-import { optionsOf } from '../tensor/options.ts'
+import { argumentsOf, checkSize, required, type Arguments, type Given } from '../tensor/options.ts'
 import { ValueError } from '../tensor/errors.ts'
-import { Dropout } from './activation.ts'
+import { Dropout } from './dropout.ts'
 import { ModuleList } from './containers.ts'
-import { checkSize, Linear } from './linear.ts'
+import { Linear } from './linear.ts'
 import { AnyModule, Module } from './module.ts'
 import { MultiheadAttention } from './multihead-attention.ts'
 import { LayerNorm } from './normalization.ts'
@@ -13,6 +13,12 @@ import { LayerNorm } from './normalization.ts'
 type Activation = (x: Tensor) => Tensor
 
 const activations: Readonly<Record<'relu' | 'gelu', Activation>> = { relu: (x) => x.relu(), gelu: (x) => x.gelu() }
+
+interface LayerSizes {
+  readonly dModel: number
+  /** Must divide dModel. */
+  readonly nhead: number
+}
 
 export interface TransformerEncoderLayerOptions {
   /** Size between the two layers of the perceptron. */
@@ -27,6 +33,8 @@ export interface TransformerEncoderLayerOptions {
   readonly layerNormEps?: number
 }
 
+type LayerPlaces = [dimFeedforward: number, dropout: number, activation: 'relu' | 'gelu' | Activation, layerNormEps: number, batchFirst: boolean, normFirst: boolean]
+
 export interface EncoderMasks {
   /** (N, N) or (B · heads, N, N): true where a token may not attend to another; or numbers that are added to the scores. */
   readonly srcMask?: Tensor | null
@@ -34,8 +42,11 @@ export interface EncoderMasks {
   readonly srcKeyPaddingMask?: Tensor | null
 }
 
+type LayerMasks = Given<[srcMask: Tensor | null, srcKeyPaddingMask: Tensor | null], EncoderMasks>
+type Masks = Given<[mask: Tensor | null, srcKeyPaddingMask: Tensor | null], EncoderMasks & { readonly mask?: Tensor | null }>
+
 /** Self-attention and a perceptron, each with dropout, a residual and a layer norm. (N, B, E) -> the same. Same as torch.nn.TransformerEncoderLayer. */
-export class TransformerEncoderLayer extends Module<[src: Tensor, masks?: EncoderMasks]> {
+export class TransformerEncoderLayer extends Module<[src: Tensor, ...LayerMasks]> {
   readonly self_attn: MultiheadAttention
   readonly linear1: Linear
   readonly dropout: Dropout
@@ -47,9 +58,11 @@ export class TransformerEncoderLayer extends Module<[src: Tensor, masks?: Encode
   readonly dropout2: Dropout
   readonly activation: Activation
 
-  constructor(dModel: number, nhead: number, given: TransformerEncoderLayerOptions = {}) {
+  constructor(...given: Arguments<[dModel: number, nhead: number], LayerPlaces, TransformerEncoderLayerOptions & LayerSizes>) {
     super()
-    const { dimFeedforward, dropout, activation, batchFirst, normFirst, layerNormEps } = optionsOf('TransformerEncoderLayer', given, { dimFeedforward: 2048, dropout: 0.1, activation: 'relu', batchFirst: false, normFirst: false, layerNormEps: 1e-5 })
+    const { dModel, nhead, dimFeedforward, dropout, activation, layerNormEps, batchFirst, normFirst } = argumentsOf('TransformerEncoderLayer', given, {
+      dModel: required, nhead: required, dimFeedforward: 2048, dropout: 0.1, activation: 'relu', layerNormEps: 1e-5, batchFirst: false, normFirst: false,
+    })
     const chosen = typeof activation === 'string' ? activations[activation] : activation
     if (typeof chosen !== 'function') throw new ValueError('TransformerEncoderLayer', `${String(activation)} is no activation`, "give 'relu', 'gelu' or a function of a tensor")
     checkSize('TransformerEncoderLayer', 'dimFeedforward', dimFeedforward)
@@ -64,8 +77,8 @@ export class TransformerEncoderLayer extends Module<[src: Tensor, masks?: Encode
     this.dropout2 = new Dropout(dropout)
     this.activation = chosen
   }
-  forward(src: Tensor, given: EncoderMasks = {}): Tensor {
-    const masks = optionsOf('TransformerEncoderLayer', given, { srcMask: null, srcKeyPaddingMask: null })
+  forward(src: Tensor, ...given: LayerMasks): Tensor {
+    const masks = argumentsOf('TransformerEncoderLayer', given, { srcMask: null, srcKeyPaddingMask: null })
     checkTensors('TransformerEncoderLayer', [src])
     if (this.normFirst) {
       const x = src.add(this.attention(this.norm1(src), masks))
@@ -83,21 +96,27 @@ export class TransformerEncoderLayer extends Module<[src: Tensor, masks?: Encode
   }
 }
 
+interface TransformerEncoderOptions {
+  readonly encoderLayer: TransformerEncoderLayer
+  readonly numLayers: number
+  readonly norm?: LayerNorm | null
+}
+
 /** Encoder layers one after the other, all with the initial numbers of the one given. (N, B, E) -> the same. Same as torch.nn.TransformerEncoder. */
-export class TransformerEncoder extends Module<[src: Tensor, masks?: EncoderMasks & { readonly mask?: Tensor | null }]> {
+export class TransformerEncoder extends Module<[src: Tensor, ...Masks]> {
   readonly layers: ModuleList<TransformerEncoderLayer>
   readonly norm: LayerNorm | null
 
-  constructor(encoderLayer: TransformerEncoderLayer, numLayers: number, given: { readonly norm?: LayerNorm | null } = {}) {
+  constructor(...given: Arguments<[encoderLayer: TransformerEncoderLayer, numLayers: number], [norm: LayerNorm | null], TransformerEncoderOptions>) {
     super()
-    const { norm } = optionsOf('TransformerEncoder', given, { norm: null })
+    const { encoderLayer, numLayers, norm } = argumentsOf('TransformerEncoder', given, { encoderLayer: required, numLayers: required, norm: null })
     checkSize('TransformerEncoder', 'numLayers', numLayers)
     if (!(encoderLayer instanceof AnyModule)) throw new ValueError('TransformerEncoder', 'what was given as the layer is no module', 'give a TransformerEncoderLayer')
     this.layers = new ModuleList(Array.from({ length: numLayers }, () => encoderLayer.clone()))
     this.norm = norm
   }
-  forward(src: Tensor, given: EncoderMasks & { readonly mask?: Tensor | null } = {}): Tensor {
-    const { mask, srcMask, srcKeyPaddingMask } = optionsOf('TransformerEncoder', given, { mask: null, srcMask: null, srcKeyPaddingMask: null })
+  forward(src: Tensor, ...given: Masks): Tensor {
+    const { mask, srcKeyPaddingMask, srcMask } = argumentsOf('TransformerEncoder', given, { mask: null, srcKeyPaddingMask: null, srcMask: null }, 2)
     let x = src
     for (const layer of this.layers) x = layer(x, { srcMask: srcMask ?? mask, srcKeyPaddingMask })
     return this.norm ? this.norm(x) : x

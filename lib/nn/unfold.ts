@@ -1,6 +1,6 @@
 /** Cutting pictures into windows. */
 import type { Tensor } from '../autograd/tensor.ts'
-import { optionsOf } from '../tensor/options.ts'
+import { argumentsOf, required, type Arguments } from '../tensor/options.ts'
 import type { Pair } from '../tensor/windows.ts'
 import * as F from './functional/functional.ts'
 import { unfoldDefaults } from './functional/unfold.ts'
@@ -14,16 +14,16 @@ export class Unfold extends Module {
   readonly padding: Pair
   readonly stride: Pair
 
-  constructor(kernelSize: Pair, given: F.UnfoldOptions = {}) {
+  constructor(...given: Arguments<[kernelSize: Pair], [dilation: Pair, padding: Pair, stride: Pair], F.UnfoldOptions & { readonly kernelSize: Pair }>) {
     super()
-    const { dilation, padding, stride } = optionsOf('Unfold', given, unfoldDefaults)
+    const { kernelSize, dilation, padding, stride } = argumentsOf('Unfold', given, { kernelSize: required, ...unfoldDefaults })
     this.kernelSize = kernelSize
     this.dilation = dilation
     this.padding = padding
     this.stride = stride
   }
   forward(x: Tensor): Tensor {
-    return F.unfold(x, this.kernelSize, { dilation: this.dilation, padding: this.padding, stride: this.stride })
+    return F.unfold(x, this.kernelSize, this.dilation, this.padding, this.stride)
   }
   override extraRepr(): string {
     return `kernel_size=${pythonSize(this.kernelSize)}, dilation=${pythonSize(this.dilation)}, padding=${pythonSize(this.padding)}, stride=${pythonSize(this.stride)}`

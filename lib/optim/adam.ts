@@ -1,7 +1,7 @@
 /** Adam and AdamW: step sizes from running means of gradients and of their squares. */
 import { ValueError } from '../tensor/errors.ts'
 import { kernels } from '../tensor/kernels/active.ts'
-import { optionsOf } from '../tensor/options.ts'
+import { argumentsOf, type Given } from '../tensor/options.ts'
 import { buffer, checkNotNegative, countStep, Optimizer, type ParamGroup, type Params, type Update } from './optimizer.ts'
 
 export interface AdamOptions {
@@ -16,6 +16,8 @@ export interface AdamOptions {
   maximize: boolean
 }
 
+type Places = [lr: number, betas: readonly [number, number], eps: number, weightDecay: number, amsgrad: boolean]
+
 const defaults: AdamOptions = { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, amsgrad: false, maximize: false }
 
 /**
@@ -28,13 +30,14 @@ abstract class AdamRule extends Optimizer<AdamOptions> {
   protected abstract readonly decoupled: boolean
 
   constructor(params: Params<AdamOptions>, options: AdamOptions) {
-    super(params, { ...options, betas: [...options.betas] })
+    // What are no two numbers is left as it is for check() to refuse.
+    super(params, options.betas?.length === 2 ? { ...options, betas: [...options.betas] } : options)
   }
 
   protected check({ lr, betas, eps, weightDecay }: AdamOptions): void {
     checkNotNegative(this.constructor.name, { lr, eps, weightDecay })
-    if (betas.length !== 2 || !betas.every((beta) => beta >= 0 && beta < 1))
-      throw new ValueError(this.constructor.name, `betas = [${betas.join(', ')}] are not two numbers in [0, 1)`, 'give two numbers below 1, such as [0.9, 0.999]')
+    if (!Array.isArray(betas) || betas.length !== 2 || !betas.every((beta) => beta >= 0 && beta < 1))
+      throw new ValueError(this.constructor.name, `betas = [${[betas].flat().join(', ')}] are not two numbers in [0, 1)`, 'give two numbers below 1, such as [0.9, 0.999]')
   }
 
   protected update(updates: readonly Update[], group: ParamGroup<AdamOptions>): void {
@@ -54,8 +57,8 @@ abstract class AdamRule extends Optimizer<AdamOptions> {
 export class Adam extends AdamRule {
   protected readonly decoupled = false
 
-  constructor(params: Params<AdamOptions>, options: Partial<AdamOptions> = {}) {
-    super(params, optionsOf('Adam', options, defaults))
+  constructor(params: Params<AdamOptions>, ...given: Given<Places, Partial<AdamOptions>>) {
+    super(params, argumentsOf('Adam', given, defaults, 5))
   }
 }
 
@@ -63,7 +66,7 @@ export class Adam extends AdamRule {
 export class AdamW extends AdamRule {
   protected readonly decoupled = true
 
-  constructor(params: Params<AdamOptions>, options: Partial<AdamOptions> = {}) {
-    super(params, optionsOf('AdamW', options, { ...defaults, weightDecay: 1e-2 }))
+  constructor(params: Params<AdamOptions>, ...given: Given<Places, Partial<AdamOptions>>) {
+    super(params, argumentsOf('AdamW', given, { ...defaults, weightDecay: 1e-2 }, 5))
   }
 }

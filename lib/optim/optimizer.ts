@@ -1,6 +1,7 @@
 /** Optimizer: parameters in groups, each with options of its own, and state for each parameter. */
 import { Tensor } from '../autograd/tensor.ts'
 import { zeroGrad, type ZeroGradOptions } from '../autograd/zero-grad.ts'
+import { pythonBool, pythonFloat } from '../nn/repr.ts'
 import { ShapeError, StateDictError, ValueError } from '../tensor/errors.ts'
 import { kernels } from '../tensor/kernels/active.ts'
 import { NDArray } from '../tensor/ndarray.ts'
@@ -13,8 +14,8 @@ export type ParamGroup<Options> = Options & { params: Tensor[]; initialLr?: numb
 /** Parameters, or groups of them whose options overrule the optimizer's. */
 export type Params<Options> = Iterable<Tensor> | Iterable<Partial<Options> & { readonly params: Tensor | Iterable<Tensor> }>
 
-/** What an optimizer keeps for a parameter: momentum buffers and step counts by name. */
-export type ParamState = Record<string, Tensor | number>
+/** What an optimizer keeps for a parameter: momentum buffers and step counts by name; null for a buffer that its options have no use for. */
+export type ParamState = Record<string, Tensor | number | null>
 
 export interface OptimizerState<Options> {
   /** By the number of the parameter, counted through all groups. */
@@ -107,6 +108,23 @@ export abstract class Optimizer<Options extends object> {
     zeroGrad(this.paramGroups.flatMap(({ params }) => params), options)
   }
 
+  /** As print() shows it in PyTorch, with the options that there are here. */
+  toString(): string {
+    const shown = (value: unknown): string => {
+      if (Array.isArray(value)) return `(${value.map(shown).join(', ')})`
+      if (typeof value === 'boolean') return pythonBool(value)
+      return typeof value === 'number' && !Number.isInteger(value) ? pythonFloat(value) : String(value)
+    }
+    const lines = this.paramGroups.flatMap((group, i) => {
+      const options = Object.entries(group).filter(([name]) => name !== 'params').map(([name, value]) => `    ${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}: ${shown(value)}`)
+      return [...(i > 0 ? [''] : []), `Parameter Group ${i}`, ...options.sort()]
+    })
+    return `${this.constructor.name} (\n${lines.join('\n')}\n)`
+  }
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString()
+  }
+
   /** Everything that the next steps depend on besides the parameters; its tensors share their numbers with the optimizer's, as in PyTorch. */
   stateDict(): OptimizerState<Options> {
     const all = this.paramGroups.flatMap(({ params }) => params)
@@ -142,6 +160,7 @@ export abstract class Optimizer<Options extends object> {
     for (const name of always) if (!Object.hasOwn(entry, name)) throw refuse(`${name} of parameter ${number} is missing`)
     for (const [name, value] of Object.entries(entry)) {
       if (!always.includes(name) && !sometimes.includes(name)) throw refuse(`it holds ${name} of parameter ${number}, which ${this.constructor.name} does not know`)
+      if (value === null && sometimes.includes(name)) continue
       const shape = value instanceof Tensor ? value.shape : []
       if (!sameShape(shape, name === 'step' ? [] : param.shape)) throw refuse(`${name} of parameter ${number} has shape ${showShape(shape)}, the parameter ${showShape(param.shape)}`)
     }
@@ -150,7 +169,7 @@ export abstract class Optimizer<Options extends object> {
 
 const isIterable = (value: unknown): boolean => typeof value === 'object' && value !== null && Symbol.iterator in value
 
-const copied = (value: Tensor | number) => (value instanceof Tensor ? new Tensor(NDArray.from(value.array.values().slice(), value.shape)) : value)
+const copied = (value: Tensor | number | null) => (value instanceof Tensor ? new Tensor(NDArray.from(value.array.values().slice(), value.shape)) : value)
 
 /** A buffer of a parameter's state, which starts from zeros. */
 export function buffer(state: ParamState, name: string, { shape }: NDArray): NDArray {
@@ -162,7 +181,7 @@ export function buffer(state: ParamState, name: string, { shape }: NDArray): NDA
 }
 
 /** State is used in every step, so it lies where kernels work. */
-function resident<T extends Tensor | number>(value: T): T {
+function resident<T extends Tensor | number | null>(value: T): T {
   if (value instanceof Tensor) pin(value.array.storage)
   return value
 }
@@ -177,5 +196,5 @@ export function countStep(state: ParamState): number {
 /** Throws unless each of the options is a number of at least 0. */
 export function checkNotNegative(optimizer: string, options: Readonly<Record<string, number>>): void {
   for (const [name, value] of Object.entries(options))
-    if (!(value >= 0)) throw new ValueError(optimizer, `${name} = ${value} is not a number of at least 0`, `give ${name} >= 0`)
+    if (typeof value !== 'number' || !(value >= 0)) throw new ValueError(optimizer, `${name} = ${String(value)} is not a number of at least 0`, `give ${name} >= 0`)
 }

@@ -1,6 +1,6 @@
 /** RMSprop: gradients divided by a running mean of their size. */
 import { kernels } from '../tensor/kernels/active.ts'
-import { optionsOf } from '../tensor/options.ts'
+import { argumentsOf, type Given } from '../tensor/options.ts'
 import { buffer, checkNotNegative, countStep, Optimizer, type ParamGroup, type Params, type Update } from './optimizer.ts'
 
 export interface RMSpropOptions {
@@ -16,6 +16,8 @@ export interface RMSpropOptions {
   maximize: boolean
 }
 
+type Places = [lr: number, alpha: number, eps: number, weightDecay: number, momentum: number, centered: boolean]
+
 /**
  * v = α · v + (1 − α) · d²; w −= lr · d / (√v + eps), through a velocity where momentum is not 0 (Hinton 2012; centered: Graves
  * 2013). Same as torch.optim.RMSprop.
@@ -23,8 +25,8 @@ export interface RMSpropOptions {
 export class RMSprop extends Optimizer<RMSpropOptions> {
   protected readonly stateNames = { always: ['step', 'square_avg'], sometimes: ['momentum_buffer', 'grad_avg'] }
 
-  constructor(params: Params<RMSpropOptions>, given: Partial<RMSpropOptions> = {}) {
-    const { lr, alpha, eps, weightDecay, momentum, centered, maximize } = optionsOf('RMSprop', given, { lr: 1e-2, alpha: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0, centered: false, maximize: false })
+  constructor(params: Params<RMSpropOptions>, ...given: Given<Places, Partial<RMSpropOptions>>) {
+    const { lr, alpha, eps, weightDecay, momentum, centered, maximize } = argumentsOf('RMSprop', given, { lr: 1e-2, alpha: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0, centered: false, maximize: false }, 6)
     super(params, { lr, alpha, eps, weightDecay, momentum, centered, maximize })
   }
 

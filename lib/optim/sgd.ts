@@ -1,7 +1,7 @@
 /** Stochastic gradient descent. */
 import { ValueError } from '../tensor/errors.ts'
 import { kernels } from '../tensor/kernels/active.ts'
-import { optionsOf } from '../tensor/options.ts'
+import { argumentsOf, type Given } from '../tensor/options.ts'
 import { buffer, checkNotNegative, Optimizer, type ParamGroup, type Params, type Update } from './optimizer.ts'
 
 export interface SGDOptions {
@@ -13,6 +13,8 @@ export interface SGDOptions {
   maximize: boolean
 }
 
+type Places = [lr: number, momentum: number, dampening: number, weightDecay: number, nesterov: boolean]
+
 /**
  * d = grad + weightDecay · w; v = momentum · v + (1 − dampening) · d; w −= lr · v, or lr · (d + momentum · v) with Nesterov's
  * momentum (Sutskever et al. 2013). Same as torch.optim.SGD.
@@ -20,8 +22,8 @@ export interface SGDOptions {
 export class SGD extends Optimizer<SGDOptions> {
   protected readonly stateNames = { always: [], sometimes: ['momentum_buffer'] }
 
-  constructor(params: Params<SGDOptions>, given: Partial<SGDOptions> = {}) {
-    const { lr, momentum, dampening, weightDecay, nesterov, maximize } = optionsOf('SGD', given, { lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, maximize: false })
+  constructor(params: Params<SGDOptions>, ...given: Given<Places, Partial<SGDOptions>>) {
+    const { lr, momentum, dampening, weightDecay, nesterov, maximize } = argumentsOf('SGD', given, { lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, maximize: false }, 5)
     super(params, { lr, momentum, dampening, weightDecay, nesterov, maximize })
   }
 
@@ -32,8 +34,12 @@ export class SGD extends Optimizer<SGDOptions> {
 
   protected update(updates: readonly Update[], group: ParamGroup<SGDOptions>): void {
     const steps = updates.map(({ param, grad, state }) => {
-      const first = !('momentum_buffer' in state)
-      return { param, grad, momentum: group.momentum === 0 ? null : buffer(state, 'momentum_buffer', param), first }
+      const first = !state.momentum_buffer
+      if (group.momentum === 0) {
+        state.momentum_buffer ??= null
+        return { param, grad, momentum: null, first }
+      }
+      return { param, grad, momentum: buffer(state, 'momentum_buffer', param), first }
     })
     kernels().sgd(steps, group)
   }

@@ -3,7 +3,7 @@ import { countedAs } from './dtype.ts'
 import { IndexError, ShapeError } from './errors.ts'
 import { kernels } from './kernels/active.ts'
 import { NDArray } from './ndarray.ts'
-import { normalizeDim, sameShape, showShape, type Shape } from './shape.ts'
+import { normalizeDim, rowMajorStrides, sameShape, showShape, type Shape } from './shape.ts'
 
 /** `index` as whole numbers from 0 to size - 1, negative ones counted from the end where that is allowed. Throws on any other. */
 export function checkIndex(operation: string, index: NDArray, size: number, negative = false): NDArray {
@@ -62,6 +62,22 @@ export function scatterAdd(x: NDArray, dim: number, index: NDArray, shape: Shape
   const window = NDArray.full(last.shape.with(-1, shape[d]), 0, countedAs(x.dtype))
   if (index.numel > 0) kernels().scatterAdd(window, x.transpose(d, -1), last)
   return place(window.transpose(d, -1), shape, shape.map(() => 0), shape.map(() => 1))
+}
+
+/** A copy of x with `source` at the places that gather would read; of several written to one place the last stays. */
+export function scatter(x: NDArray, dim: number, index: NDArray, source: NDArray): NDArray {
+  if (x.ndim === 0) return scatter(x.reshape([1]), 0, index.reshape([1]), source.reshape([1])).reshape([])
+  checkGather('scatter', x.shape, dim, index)
+  if (source.ndim !== index.ndim || index.shape.some((size, d) => size > source.shape[d]))
+    throw new ShapeError('scatter', `a source of shape ${showShape(source.shape)} does not fit an index of shape ${showShape(index.shape)}`, 'give as many numbers as there are indices')
+  const out = x.copy()
+  const used = source.slice(index.shape.map((size) => ({ start: 0, size, step: 1 })))
+  const window = out.slice(out.shape.map((size, d) => ({ start: 0, size: d === dim ? size : index.shape[d], step: 1 })))
+  const [places, numbers] = [index.values(), used.values()]
+  const strides = rowMajorStrides(index.shape)
+  for (let i = 0; i < places.length; i++)
+    out.storage.data[strides.reduce((offset, stride, d) => offset + (d === dim ? places[i] : Math.floor(i / stride) % index.shape[d]) * window.strides[d], window.offset)] = numbers[i]
+  return out
 }
 
 /** Zeros of `shape` that hold x from `starts` on, every `steps`-th: the adjoint of a slice. */

@@ -21,8 +21,11 @@ export class NDArray {
   readonly offset: number
   readonly dtype: DType
   readonly numel: number
+  /** The strides that PyTorch's tensor would have, where these numbers lie in another order: pictures out of a convolution have their channels last. */
+  readonly seenAs: Shape | null
 
-  constructor(storage: Storage, shape: Shape, strides: Shape = rowMajorStrides(shape), offset = 0, dtype: DType = 'float32') {
+  constructor(storage: Storage, shape: Shape, strides: Shape = rowMajorStrides(shape), offset = 0, dtype: DType = 'float32', seenAs: Shape | null = null) {
+    this.seenAs = seenAs
     this.storage = storage
     this.shape = shape
     this.strides = strides
@@ -64,18 +67,19 @@ export class NDArray {
 
   /** Whether the numbers lie densely in row-major order. */
   get isContiguous(): boolean {
-    let stride = 1
-    for (let d = this.ndim - 1; d >= 0; d--) {
-      if (this.shape[d] !== 1 && this.strides[d] !== stride) return this.numel === 0
-      stride *= this.shape[d]
-    }
-    return true
+    return isRowMajor(this.shape, this.strides)
   }
-
-  /** Dimensions in the order in which the numbers lie densely, the outermost first; null where they lie apart. */
-  denseOrder(): readonly number[] | null {
-    const order = this.shape.map((_, d) => d).sort((a, b) => this.strides[b] - this.strides[a])
-    return this.permute(order).isContiguous ? order : null
+  /** The strides that PyTorch's tensor has. */
+  get seenStrides(): Shape {
+    return this.seenAs ?? this.strides
+  }
+  /** Whether PyTorch's numbers lie densely in row-major order. */
+  get isSeenContiguous(): boolean {
+    return isRowMajor(this.shape, this.seenStrides)
+  }
+  /** The same numbers, shown with other strides than they have. */
+  shownAs(strides: Shape): NDArray {
+    return new NDArray(this.storage, this.shape, this.strides, this.offset, this.dtype, sameShape(strides, this.strides) ? null : strides)
   }
 
   /** This array if it is dense in row-major order, else a copy that is. */
@@ -96,13 +100,14 @@ export class NDArray {
     return offset === 0 && storage.data.length === numel ? storage.data : storage.data.subarray(offset, offset + numel)
   }
 
-  /** The same numbers seen with another shape, strides and offset. */
-  restride(shape: Shape, strides: Shape, offset = this.offset): NDArray {
-    return new NDArray(this.storage, shape, strides, offset, this.dtype)
+  /** The same numbers seen with another shape and offset, and with other strides, or those that a function makes of the ones that there are. */
+  restride(shape: Shape, strides: Shape | ((strides: Shape) => Shape), offset = this.offset): NDArray {
+    if (typeof strides !== 'function') return new NDArray(this.storage, shape, strides, offset, this.dtype)
+    return new NDArray(this.storage, shape, strides(this.strides), offset, this.dtype, this.seenAs && strides(this.seenAs))
   }
 
   labelled(dtype: DType): NDArray {
-    return new NDArray(this.storage, this.shape, this.strides, this.offset, dtype)
+    return new NDArray(this.storage, this.shape, this.strides, this.offset, dtype, this.seenAs)
   }
 
   permute(dims: readonly number[]): NDArray {
@@ -110,19 +115,14 @@ export class NDArray {
       throw new ShapeError('permute', `[${dims.join(', ')}] lists ${dims.length} dimensions, the tensor of shape ${showShape(this.shape)} has ${this.ndim}`, 'list each dimension once')
     normalizeDims('permute', dims, this.ndim)
     const order = dims.map((dim) => normalizeDim('permute', dim, this.ndim))
-    return this.restride(order.map((d) => this.shape[d]), order.map((d) => this.strides[d]))
+    return this.restride(order.map((d) => this.shape[d]), (strides) => order.map((d) => strides[d]))
   }
 
   transpose(dim0: number, dim1: number): NDArray {
     const a = normalizeDim('transpose', dim0, this.ndim)
     const b = normalizeDim('transpose', dim1, this.ndim)
-    const shape = [...this.shape]
-    const strides = [...this.strides]
-    if (this.ndim > 0) {
-      ;[shape[a], shape[b]] = [shape[b], shape[a]]
-      ;[strides[a], strides[b]] = [strides[b], strides[a]]
-    }
-    return this.restride(shape, strides)
+    const exchanged = (sizes: Shape) => (this.ndim === 0 ? sizes : sizes.with(a, sizes[b]).with(b, sizes[a]))
+    return this.restride(exchanged(this.shape), exchanged)
   }
 
   /** The same numbers repeated along dimensions of size 1 and along new leading ones; -1 keeps a size. */
@@ -131,50 +131,58 @@ export class NDArray {
     const lead = shape.length - this.ndim
     if (lead < 0) throw this.#cannotExpand(operation, shape, 'it has more dimensions')
     const sizes = shape.map((size, d) => (size === -1 && d >= lead ? this.shape[d - lead] : size))
-    const strides = sizes.map((size, d) => {
+    sizes.forEach((size, d) => {
       if (!Number.isInteger(size) || size < 0) throw this.#cannotExpand(operation, shape, `${size} is no size for dimension ${d}`)
       const old = d < lead ? 1 : this.shape[d - lead]
       if (size !== old && old !== 1) throw this.#cannotExpand(operation, shape, `size ${old} cannot become ${size}`)
-      return d >= lead && size === old ? this.strides[d - lead] : 0
     })
-    return this.restride(sizes, strides)
+    return this.restride(sizes, (strides) => sizes.map((size, d) => (d >= lead && size === this.shape[d - lead] ? strides[d - lead] : 0)))
   }
   #cannotExpand(operation: string, shape: Shape, problem: string): ShapeError {
     return new ShapeError(operation, `${showShape(this.shape)} cannot be expanded to ${showShape(shape)}: ${problem}`, 'only sizes of 1 and new leading dimensions can grow; -1 keeps a size')
   }
 
-  /** The same numbers under another shape without a copy, or null where their layout does not allow it. */
+  /**
+   * The same numbers under another shape without a copy, or null where PyTorch's layout does not allow it. Where it does, but these numbers lie
+   * in another order, they are copied all the same.
+   */
   tryView(shape: Shape, operation = 'view'): NDArray | null {
     const sizes = inferShape(operation, shape, this.shape)
     if (sameShape(sizes, this.shape)) return this
-    const strides = this.isContiguous ? rowMajorStrides(sizes) : viewStrides(this.shape, this.strides, sizes)
-    return strides && this.restride(sizes, strides)
+    const seen = stridesAs(this.shape, this.seenStrides, sizes)
+    if (!seen) return null
+    const strides = this.seenAs ? stridesAs(this.shape, this.strides, sizes) : seen
+    return strides ? new NDArray(this.storage, sizes, strides, this.offset, this.dtype).shownAs(seen) : this.#copyAs(sizes).shownAs(seen)
+  }
+
+  /** Whether PyTorch's layout allows to see the numbers under another shape without a copy. */
+  canBeSeenAs(shape: Shape): boolean {
+    return stridesAs(this.shape, this.seenStrides, inferShape('reshape', shape, this.shape)) !== null
   }
 
   reshape(shape: Shape): NDArray {
-    const seen = this.tryView(shape, 'reshape')
-    if (seen) return seen
-    const sizes = inferShape('reshape', shape, this.shape)
-    return this.copy().restride(sizes, rowMajorStrides(sizes), 0)
+    return this.tryView(shape, 'reshape') ?? this.#copyAs(inferShape('reshape', shape, this.shape))
+  }
+  #copyAs(sizes: Shape): NDArray {
+    return new NDArray(this.copy().storage, sizes, rowMajorStrides(sizes), 0, this.dtype)
   }
 
   unsqueeze(dim: number): NDArray {
     const d = normalizeDim('unsqueeze', dim, this.ndim + 1)
-    const stride = d < this.ndim ? this.shape[d] * this.strides[d] : 1
-    return this.restride(this.shape.toSpliced(d, 0, 1), this.strides.toSpliced(d, 0, stride))
+    return this.restride(this.shape.toSpliced(d, 0, 1), (strides) => strides.toSpliced(d, 0, d < this.ndim ? this.shape[d] * strides[d] : 1))
   }
 
   /** Without its dimensions of size 1, or without those of the given ones that are. */
   squeeze(dims?: number | readonly number[]): NDArray {
     const chosen = new Set(normalizeDims('squeeze', dims, this.ndim))
     const kept = this.shape.map((_, d) => d).filter((d) => !(chosen.has(d) && this.shape[d] === 1))
-    return this.restride(kept.map((d) => this.shape[d]), kept.map((d) => this.strides[d]))
+    return this.restride(kept.map((d) => this.shape[d]), (strides) => kept.map((d) => strides[d]))
   }
 
   /** One range for each dimension; ranges must lie inside the shape. */
   slice(ranges: readonly Range[]): NDArray {
     const offset = ranges.reduce((sum, { start }, d) => sum + start * this.strides[d], this.offset)
-    return this.restride(ranges.map(({ size }) => size), ranges.map(({ step }, d) => step * this.strides[d]), offset)
+    return this.restride(ranges.map(({ size }) => size), (strides) => ranges.map(({ step }, d) => step * strides[d]), offset)
   }
 
   /** `length` elements from `start` along `dim`. */
@@ -195,6 +203,18 @@ export class NDArray {
     const size = this.shape[d]
     if (!Number.isInteger(index) || index < -size || index >= size)
       throw new IndexError('select', `index ${index} is out of range for dimension ${d} of size ${size}`, size === 0 ? 'the dimension is empty' : `use a whole number from ${-size} to ${size - 1}`)
-    return this.restride(this.shape.toSpliced(d, 1), this.strides.toSpliced(d, 1), this.offset + (index < 0 ? index + size : index) * this.strides[d])
+    return this.restride(this.shape.toSpliced(d, 1), (strides) => strides.toSpliced(d, 1), this.offset + (index < 0 ? index + size : index) * this.strides[d])
   }
 }
+
+function isRowMajor(shape: Shape, strides: Shape): boolean {
+  let stride = 1
+  for (let d = shape.length - 1; d >= 0; d--) {
+    if (shape[d] !== 1 && strides[d] !== stride) return shape.includes(0)
+    stride *= shape[d]
+  }
+  return true
+}
+
+/** The strides with which another shape reads the same numbers in the same order, or null where it cannot. */
+const stridesAs = (shape: Shape, strides: Shape, sizes: Shape): Shape | null => (isRowMajor(shape, strides) ? rowMajorStrides(sizes) : viewStrides(shape, strides, sizes))

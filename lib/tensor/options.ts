@@ -1,7 +1,10 @@
-/** Options by name: where PyTorch takes keyword arguments, the last argument is an object. */
+/**
+ * Arguments as in Python: in their places, or by name in an object that comes last. A function lists them once, by name, in PyTorch's
+ * order, with what each is when it is left out.
+ */
 import { ValueError } from './errors.ts'
 
-/** Stands as the default of an option that has to be given. */
+/** Stands as the default of an argument that has to be given. */
 export const required: unique symbol = Symbol('required')
 
 /** Every option of T by name, with what it is when it is left out. */
@@ -10,51 +13,89 @@ export type Defaults<T> = { readonly [K in keyof Required<T>]: T[K] | typeof req
 /** The options with their defaults; undefined only where that is the default. */
 export type Chosen<T, D> = { readonly [K in keyof Required<T>]: K extends keyof D ? (undefined extends D[K] ? T[K] : Exclude<T[K], undefined>) : never }
 
+/** What may be left out: any of `Places` from the first on, then the other options by name. conv2d(x, w, b, 2, { padding: 1 }). */
+export type Given<Places extends readonly unknown[], Options> = Fronts<Places> extends infer Front extends readonly unknown[] ? Followed<Front, Options> : never
+
+/** What has to be given, in its places, and then what may be left out; or everything by name. */
+export type Arguments<Needed extends readonly unknown[], Places extends readonly unknown[], Options> = readonly [options: Options] | WithNeeded<Needed, Given<Places, Partial<Options>>>
+
+type Fronts<P extends readonly unknown[]> = P extends readonly [...infer Before, unknown] ? P | Fronts<Before> : P
+type Followed<Front extends readonly unknown[], Options> = Front extends readonly unknown[] ? readonly [...{ [K in keyof Front]: Front[K] | undefined }, options?: Options] : never
+type WithNeeded<Needed extends readonly unknown[], Rest> = Rest extends readonly unknown[] ? readonly [...Needed, ...Rest] : never
+type OptionsIn<G> = G extends readonly [unknown?] ? (G extends readonly [(infer O)?] ? NonNullable<O> : never) : never
+
+/**
+ * All arguments by name: `given` in their places, in the order of `defaults` (the first `places` of them), and those of a last object.
+ * Throws as optionsOf, and where there are too many, or one is given twice.
+ */
+export function argumentsOf<G extends readonly unknown[], const D extends Defaults<OptionsIn<G>>>(operation: string, given: G, defaults: D, places?: number): Chosen<OptionsIn<G>, D> {
+  const names = Object.keys(defaults)
+  const last: unknown = given[given.length - 1]
+  const byName = isOptions(last) ? last : undefined
+  const count = byName ? given.length - 1 : given.length
+  if (count > (places ?? names.length)) throw notOptions(operation, given[places ?? names.length])
+  const options: Record<string, unknown> = {}
+  for (let i = 0; i < count; i++) if (given[i] !== undefined) options[names[i]] = given[i]
+  for (const name in byName) {
+    if (Object.hasOwn(options, name) && byName[name] !== undefined) throw new ValueError(operation, `${name} is given twice`, 'give it in its place or by its name')
+    options[name] ??= byName[name]
+  }
+  return optionsOf<Record<string, unknown>, Defaults<Record<string, unknown>>>(operation, options, defaults) as Chosen<OptionsIn<G>, D>
+}
+
 /**
  * The options that were given over the defaults, which list every name that there is. Throws on a name that is not among them, where an
- * option that has to be given is missing, and where a number, a tensor or the like stands in the place of options: all of it would pass unseen.
+ * option that has to be given is missing, where one is true or false that is no such choice or is one and is neither, and where a number,
+ * a tensor or the like stands in the place of options: all of it would pass unseen.
  */
 export function optionsOf<T extends object, const D extends Defaults<T>>(operation: string, given: T, defaults: D): Chosen<T, D> {
-  checkOptions(operation, given)
+  if (!isOptions(given)) throw notOptions(operation, given)
   const chosen: Record<string, unknown> = { ...defaults }
   for (const name in given) {
     if (!Object.hasOwn(defaults, name)) throw new ValueError(operation, `${name} is no option of it`, `its options are ${Object.keys(defaults).join(', ')}`)
-    if (given[name] !== undefined) chosen[name] = given[name]
+    if (given[name] === undefined || (given[name] === null && isInstance(chosen[name]))) continue
+    checkChoice(operation, name, given[name], chosen[name])
+    chosen[name] = given[name]
   }
   for (const name in chosen) if (chosen[name] === required) throw new ValueError(operation, `${name} is missing`, `give it by name, as in { ${name}: value }`)
   return chosen as Chosen<T, D>
 }
 
-/** A number in its place or by name: softmax(1) or softmax({ dim: 1 }). */
-export type Named<Name extends string> = number | { readonly [N in Name]?: number }
+/** An object of a class, such as a generator: null stands for it where it is the default. */
+const isInstance = (value: unknown): value is object => typeof value === 'object' && value !== null && Object.getPrototypeOf(value) !== Object.prototype && !Array.isArray(value)
 
-/** The number that was given in its place or by name. Without a fallback it has to be given. */
-export function numberOf<Name extends string>(operation: string, name: Name, given: Named<Name>, fallback: number | typeof required = required): number {
-  if (typeof given === 'number') return given
-  const options: Readonly<Record<string, number | undefined>> = given
-  return optionsOf(operation, options, { [name]: fallback })[name]
+/** Throws unless what is true or false by default is so, and what is an object of some class by default, such as a generator, is one of it. */
+function checkChoice(operation: string, name: string, value: unknown, fallback: unknown): void {
+  if (isInstance(fallback) && !(value instanceof fallback.constructor))
+    throw new ValueError(operation, `${name} = ${shown(value)} is no ${fallback.constructor.name}`, `give a ${fallback.constructor.name}, or leave it out`)
+  if (typeof fallback === 'boolean' && typeof value !== 'boolean') throw new ValueError(operation, `${name} = ${shown(value)} is neither true nor false`, `give { ${name}: true } or { ${name}: false }`)
+  if (typeof value === 'boolean' && (typeof fallback === 'number' || typeof fallback === 'string')) throw new ValueError(operation, `${name} = ${value} is no ${typeof fallback}`, `give ${name} as a ${typeof fallback}`)
 }
 
-/** Options of which the first may be given in its place before the others. */
-export type FirstOr<First, Options> = First | Options
-
-/** All options by name. What stands in the place of the others and is none is returned as it is, for optionsOf to refuse. */
-export function withFirst<First, Options extends object>(name: keyof Options, first: FirstOr<First, Options>, options: Partial<Options>): Partial<Options> {
-  if (isOptions(first)) return first
-  return isOptions(options) ? ({ [name]: first ?? undefined, ...options } as Partial<Options>) : options
+/** Whether a value is an object that holds options by name, and no list, tensor, generator or the like. */
+export function isOptions(value: unknown): value is Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || ArrayBuffer.isView(value) || 'array' in value) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null || Object.keys(value).length > 0
 }
 
-function isOptions<First, Options extends object>(value: FirstOr<First, Options>): value is Options {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function checkOptions(operation: string, given: unknown): void {
-  if (typeof given === 'object' && given !== null && !Array.isArray(given) && !('array' in given)) return
-  throw new ValueError(operation, `${shown(given)} stands where options are expected`, 'give them by name, as in { name: value }')
-}
+const notOptions = (operation: string, value: unknown) => new ValueError(operation, `${shown(value)} stands where options are expected`, 'give them by name, as in { name: value }')
 
 function shown(value: unknown): string {
   if (Array.isArray(value)) return 'a list'
   if (typeof value === 'function') return 'a function'
-  return typeof value === 'object' && value !== null ? 'a tensor' : String(value)
+  if (typeof value !== 'object' || value === null) return String(value)
+  if ('array' in value) return 'a tensor'
+  return isOptions(value) ? 'an object' : `a ${value.constructor.name}`
+}
+
+/** Throws unless `size` is a whole number of at least `least`. */
+export function checkSize(operation: string, name: string, size: unknown, least = 1): void {
+  if (typeof size !== 'number' || !Number.isInteger(size) || size < least) throw new ValueError(operation, `${name} = ${shown(size)} is not a whole number of at least ${least}`, `give ${name} as a whole number`)
+}
+
+/** The value, if it is a number. */
+export function checkNumber(operation: string, name: string, value: unknown): number {
+  if (typeof value !== 'number') throw new ValueError(operation, `${name} = ${shown(value)} is no number`, `give ${name} as a number`)
+  return value
 }

@@ -214,6 +214,25 @@ export class Generator {
     for (let i = 0; i < out.length; i++) out[i] = (-1 / lambda) * Math.log(1 - this.#uniform53())
   }
 
+  /** Indices drawn with probabilities that are proportional to `weights`, again and again. Two draws each. Same as torch.multinomial with replacement. */
+  categories(out: Float32Array, weights: Float32Array): void {
+    const cumulative = new Float32Array(weights.length)
+    let sum = 0
+    for (let i = 0; i < weights.length; i++) cumulative[i] = sum = fround(sum + weights[i])
+    for (let i = 0; i < weights.length; i++) cumulative[i] /= sum
+    cumulative[weights.length - 1] = 1
+    for (let k = 0; k < out.length; k++) {
+      const chosen = this.#uniform53()
+      let [left, right] = [0, weights.length]
+      while (left < right) {
+        const middle = (left + right) >> 1
+        if (cumulative[middle] < chosen) left = middle + 1
+        else right = middle
+      }
+      out[k] = left
+    }
+  }
+
   /**
    * One number of the Beta distribution, from two of Gamma distributions (Marsaglia and Tsang 2000), rounded to float32 within (0, 1).
    * Same draws as torch.distributions.Beta(a, b).sample() of one number.

@@ -3,7 +3,7 @@ import { ShapeError, ValueError } from './errors.ts'
 import { kernels } from './kernels/active.ts'
 import type { Windows } from './kernels/kernels.ts'
 import { NDArray } from './ndarray.ts'
-import { showShape, type Shape } from './shape.ts'
+import { rowMajorStrides, showShape, type Shape } from './shape.ts'
 
 /** A size for height and width: one number stands for both. */
 export type Pair = number | readonly [number, number] | readonly number[]
@@ -44,9 +44,13 @@ export function windowsOver(operation: string, shape: Shape, options: WindowOpti
   return { kernel, stride, padding, dilation, output: [count(0), count(1)] }
 }
 
-// Kernels have channels last, and what they make stays so in memory: it is seen as (N, C, H, W), but a pixel's channels lie together.
 const channelsLast = (x: NDArray) => x.permute([0, 2, 3, 1])
-const channelsFirst = (x: NDArray) => x.permute([0, 3, 1, 2])
+
+/** Kernels have channels last, and what they make stays so in memory: it is seen as (N, C, H, W) in row-major order, as in PyTorch, but a pixel's channels lie together. */
+export function channelsFirst(x: NDArray): NDArray {
+  const pictures = x.permute([0, 3, 1, 2])
+  return pictures.shownAs(rowMajorStrides(pictures.shape))
+}
 
 /** (N, C, H, W) -> (N, Hout, Wout, kh, kw, C): every window's numbers; places outside the picture read `fill`. */
 export function unfold(x: NDArray, windows: Windows, fill = 0): NDArray {
@@ -70,6 +74,34 @@ export function maxPool(x: NDArray, windows: Windows): [largest: NDArray, places
   const places = NDArray.empty(out.shape, 'int64')
   kernels().maxPool(out, places, channelsLast(x), windows)
   return [channelsFirst(out), channelsFirst(places)]
+}
+
+/** Those places alone, in row-major order. */
+export const maxPoolPlaces = (x: NDArray, windows: Windows): NDArray => maxPool(x, windows)[1].contiguous()
+
+/** `count` parts of a dimension, overlapping where it does not divide: part i goes from ⌊i · size / count⌋ to ⌈(i + 1) · size / count⌉. */
+export const adaptiveParts = (size: number, count: number): { readonly start: number; readonly end: number }[] =>
+  Array.from({ length: count }, (_, i) => ({ start: Math.floor((i * size) / count), end: Math.ceil(((i + 1) * size) / count) }))
+
+/** The place of the first largest number, or the last NaN, of each part of a picture: x (N, C, H, W) -> (N, C, ...counts). */
+export function adaptiveMaxPlaces(x: NDArray, counts: readonly [number, number]): NDArray {
+  const [N, C, H, W] = x.shape
+  const [down, across] = [adaptiveParts(H, counts[0]), adaptiveParts(W, counts[1])]
+  const numbers = x.values()
+  const places = NDArray.zeros([N, C, ...counts], 'int64')
+  let next = 0
+  for (let channel = 0; channel < N * C; channel++)
+    for (const rows of down)
+      for (const columns of across) {
+        let best = rows.start * W + columns.start
+        for (let i = rows.start; i < rows.end; i++)
+          for (let j = columns.start; j < columns.end; j++) {
+            const [value, largest] = [numbers[channel * H * W + i * W + j], numbers[channel * H * W + best]]
+            if (value > largest || Number.isNaN(value)) best = i * W + j
+          }
+        places.storage.data[next++] = best
+      }
+  return places
 }
 
 /** Numbers (N, C, Hout, Wout) summed at the places that maxPool found, into a picture of `shape`. */

@@ -27,6 +27,8 @@ const distinct = (...shape: number[]) => {
   const ranks = [...x.data].map((value) => x.data.filter((other) => other < value).length)
   return given(x, (_, i) => 0.3 * (ranks[i] - Math.floor(x.numel() / 2)) + 0.15)
 }
+/** As these, and no two are equal in size either. */
+const distinctSizes = (...shape: number[]) => given(distinct(...shape), (x) => x + 0.05)
 const given = (x: Tensor, f: (value: number, i: number) => number) => tensor(x.data.map((value, i) => f(value, i)), { shape: x.shape, requiresGrad: true })
 const whole = (values: number[] | number[][]) => tensor(values, { dtype: 'int64' })
 const mask = tensor([[true, false, true], [false, false, true]])
@@ -74,6 +76,10 @@ const examples: Readonly<Record<string, readonly Example[]>> = {
   neg: [[(x) => curved(x.neg()), normal(2, 3)]],
   abs: [[(x) => curved(x.abs()), awayFromZero(2, 3)]],
   log: [[(x) => x.log(), positive(2, 3)]],
+  log2: [[(x) => x.log2(), positive(2, 3)]],
+  log10: [[(x) => x.t().log10(), positive(2, 3)]],
+  log1p: [[(x) => x.log1p(), positive(2, 3)]],
+  expm1: [[(x) => x.expm1(), normal(2, 3)]],
   sin: [[(x) => x.sin(), normal(2, 3)]],
   cos: [[(x) => x.t().cos(), normal(2, 3)]],
   erf: [[(x) => x.erf(), normal(2, 3)]],
@@ -98,6 +104,12 @@ const examples: Readonly<Record<string, readonly Example[]>> = {
     [(grad, x) => geluBackward([grad, x], { approximate: 'tanh' }), normal(2, 3), normal(2, 3)],
   ],
   clamp: [[(x) => curved(x.clamp(-1, 1)), distinct(3, 4)], [(x) => curved(x.clamp({ min: 0 })), distinct(4)], [(x) => curved(x.clamp(null, 0)), distinct(4)]],
+  clamp_tensor: [
+    [(x, min, max) => curved(x.clamp(min, max)), distinct(3, 4), tensor([-0.9, 0, -1.8, 0.3], { requiresGrad: true }), tensor([[0.9], [0.6], [-1.2]], { requiresGrad: true })],
+    [(x, min) => curved(x.clamp(min)), distinct(2, 3), tensor([-0.6, 0, 0.3], { requiresGrad: true })],
+    [(x, max) => curved(x.clamp({ max })), distinct(3), tensor([[-0.6], [0.3]], { requiresGrad: true })],
+  ],
+  softplus: [[(x) => nn.functional.softplus(x), normal(2, 3)], [(x) => nn.functional.softplus(x, 2, 1), distinct(2, 3)]],
 
   binary_cross_entropy: [[(x, y) => nn.functional.binaryCrossEntropy(x, y), given(positive(2, 3).detach(), (_, i) => 0.1 + i / 8), given(positive(2, 3).detach(), (_, i) => 0.9 - i / 8)]],
 
@@ -113,6 +125,11 @@ const examples: Readonly<Record<string, readonly Example[]>> = {
   amax: [[(x) => curved(x.amax(1)), distinct(3, 4)], [(x) => curved(x.t().amax([0, 1], true)), distinct(3, 4)], [(x) => curved(x.max()), distinct(4)]],
   amin: [[(x) => curved(x.amin(-2, true)), distinct(3, 4)], [(x) => curved(x.min()), distinct(4)]],
   prod: [[(x) => x.prod(), normal(4)], [(x) => x.prod(1, true), normal(2, 3)], [(x) => x.t().prod(-1), tensor([[0, 1, 2], [0, 3, 0]], { requiresGrad: true })]],
+  norm: [
+    ...[1, 1.5, 2, 3, 4, 0.5, -1, -2, Infinity, -Infinity].map((p): Example => [(x) => curved(x.norm(p, 1)), distinctSizes(2, 3)]),
+    [(x) => curved(x.norm(2, [0, 2], true)), normal(2, 3, 2)],
+    [(x) => x.norm('fro', [0, 1]).add(x.norm()), normal(2, 3)],
+  ],
   std: [[(x) => x.std(), normal(4)], [(x) => x.std(0, { unbiased: false }), normal(3, 2)], [(variance) => std([variance]), positive(3)]],
   logsumexp: [[(x) => x.logsumexp(1), normal(2, 3)], [(x) => x.t().logsumexp([0, 1], true), normal(2, 3)]],
   cumsum: [[(x) => curved(x.cumsum(0)), normal(3, 2)], [(x) => curved(x.t().cumsum(-1)), normal(3, 2)]],
@@ -149,6 +166,12 @@ const examples: Readonly<Record<string, readonly Example[]>> = {
   slice: [[(x) => curved(x.at('1:', '::2')), normal(3, 3)], [(x) => curved(x.narrow(-1, -2, 1)), normal(2, 3)]],
   slice_backward: [[(x) => curved(slicePlaced([x], { shape: [3, 4], starts: ranges.map(({ start }) => start), steps: ranges.map(({ step }) => step) })), normal(2, 2)]],
   cat: [[(a, b) => curved(cat([a, b, a], -1)), normal(2, 1), normal(2, 2)], [(a, b) => curved(stack([a, b], 1)), normal(2, 2), normal(2, 2)], [(x) => curved(x.roll([1, -1], [0, 1])), normal(2, 3)]],
+  diagonal: [[(x) => curved(x.diagonal()), normal(2, 3)], [(x) => curved(x.diagonal(-1, 2, 0)), normal(3, 2, 4)], [(x) => curved(x.diag(1)), normal(3, 3)]],
+  diagonal_backward: [[(x) => curved(x.diag(-1)), normal(3)], [(x) => curved(x.diag()), normal(2)]],
+  unfold: [[(x) => curved(x.unfold(1, 2, 1)), normal(2, 4)], [(x) => curved(x.t().unfold(0, 2, 3)), normal(2, 5)]],
+  contiguous: [[(x) => curved(x.t().contiguous()), normal(2, 3)]],
+  as_pictures: [[(x, w) => nn.functional.conv2d(x, w).view(2, -1).square(), normal(2, 1, 3, 3), normal(2, 1, 2, 2)]],
+  in_layout_of: [[(x) => curved(x.t().sort(0).values), distinct(2, 3)]],
   flip: [[(x) => curved(x.t().flip(0, -1)), normal(2, 3)]],
 
   where: [
@@ -166,6 +189,7 @@ const examples: Readonly<Record<string, readonly Example[]>> = {
   ],
   index_put: [[(x) => curved(putAdd([x, whole([1, 1, 3])], [4, 2])), normal(3, 2)]],
   gather: [[(x) => curved(x.gather(1, whole([[2, 2], [0, 1]]))), normal(3, 3)], [(x) => curved(x.t().min(0).values), distinct(2, 3)], [(x) => curved(x.max(1, true).values), distinct(2, 3)]],
+  scatter: [[(x, source) => curved(x.scatter(0, whole([[2, 2], [0, 1]]), source)), normal(3, 2), normal(2, 2)], [(x) => curved(x.scatter(1, whole([[1], [0]]), { value: 3 })), normal(2, 2)]],
   scatter_add: [[(x, source) => curved(x.scatterAdd(0, whole([[2, 2], [0, 1]]), source)), normal(3, 2), normal(2, 2)]],
   copy: [[(x, y) => [curved(x.clone().copy_(y)).sum(1), curved(x)], normal(2, 3), normal(3)], [(x) => curved(x.clone().fill_(3)).mul(x), normal(2)]],
   copy_slices: [

@@ -22,7 +22,7 @@ interface Setting {
   readonly model: () => Model
   readonly shape: readonly number[]
   readonly classes: number
-  readonly sgd: ConstructorParameters<typeof optim.SGD>[1]
+  readonly sgd: Partial<optim.SGDOptions>
   /** Steps on all the data, or epochs where there is a batch size. */
   readonly steps: number
   readonly batchSize?: number

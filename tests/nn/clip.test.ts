@@ -53,7 +53,8 @@ test('limits that are no numbers of at least 0 are refused', () => {
     assert.throws(() => clipGradNorm_([], limit), /^clipGradNorm_: maxNorm/)
     assert.throws(() => clipGradValue_([], limit), /^clipGradValue_: clipValue/)
   }
-  assert.throws(() => clipGradNorm_([], 1, { normType: 0 }), /^clipGradNorm_: normType/)
+  assert.throws(() => clipGradNorm_([], 1, { normType: NaN }), /^clipGradNorm_: normType/)
+  assert.throws(() => clipGradNorm_([], { maxNorm: -1 }), /^clipGradNorm_: maxNorm/)
 })
 
 test.run()

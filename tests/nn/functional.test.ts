@@ -116,11 +116,14 @@ test('pools refuse what is no picture and windows that cannot be', () => {
 
 test('resizing needs pictures and one of size and factor', () => {
   const x = ones([1, 1, 2, 2])
-  assert.throws(() => F.interpolate(ones([2, 2]), { size: 3 }), /^interpolate: .* is no batch of pictures/)
+  assert.throws(() => F.interpolate(ones([2, 2]), { size: 3 }), /^interpolate: 'nearest' does not resize an input of shape \(2, 2\)/)
   assert.throws(() => F.interpolate(x, {}), /^interpolate: neither of size and scaleFactor is given/)
   assert.throws(() => F.interpolate(x, { size: 3, scaleFactor: 2 }), /^interpolate: both/)
   assert.throws(() => F.interpolate(x, { scaleFactor: 0.1 }), /^interpolate: dimension 2 of \(1, 1, 2, 2\) cannot become 0/)
-  assert.throws(() => F.interpolate(x, { scaleFactor: -1 }), /^interpolate: scaleFactor/)
+  assert.throws(() => F.interpolate(x, { scaleFactor: -1 }), /^interpolate: dimension 2 of \(1, 1, 2, 2\) cannot become -2/)
+  assert.throws(() => F.interpolate(x, { scaleFactor: [2] }), /^interpolate: scaleFactor/)
+  assert.throws(() => F.interpolate(ones([1, 2, 2]), { size: 3, mode: 'bicubic' }), /^interpolate: 'bicubic' does not resize/)
+  assert.throws(() => F.interpolate(x, { size: 3, antialias: true }), /^interpolate: antialias/)
   assert.throws(() => F.interpolate(x, { size: 3, alignCorners: true }), /^interpolate: alignCorners/)
 })
 

@@ -163,23 +163,21 @@ const run = <Args extends unknown[], Result>(...[build, shape, call]: Case<Args,
   return { module, x, outputs: call(module, x).filter((output) => output !== null) }
 }
 
-type AttentionArgs = [query: Tensor, key: Tensor, value: Tensor, options?: nn.MultiheadAttentionCall]
-type Encoder = [src: Tensor, masks?: nn.EncoderMasks]
 const once = (module: (x: Tensor) => Tensor, x: Tensor) => [module(x)]
 
 const runs: Readonly<Record<string, (seed: number) => { module: nn.AnyModule; x: Tensor; outputs: Tensor[] }>> = {
   Dropout: run(() => new nn.Dropout(0.3), [4, 5], once),
   'Dropout of a view': run(() => new nn.Dropout(0.3), [4, 5], (module, x) => [module(x.t())]),
-  MultiheadAttention: run<AttentionArgs, [Tensor, Tensor | null]>(() => new nn.MultiheadAttention(8, 2, { dropout: 0.3 }), [5, 2, 8], (module, x) => module(x, x, x)),
-  'MultiheadAttention, batch first': run<AttentionArgs, [Tensor, Tensor | null]>(
+  MultiheadAttention: run(() => new nn.MultiheadAttention(8, 2, { dropout: 0.3 }), [5, 2, 8], (module, x) => module(x, x, x)),
+  'MultiheadAttention, batch first': run(
     () => new nn.MultiheadAttention(8, 4, { dropout: 0.3, batchFirst: true }),
     [2, 5, 8],
     (module, x) => module(x, x.at(':', ':3'), x.at(':', ':3'), { averageAttnWeights: false }),
   ),
-  TransformerEncoderLayer: run<Encoder, Tensor>(() => encoder(), [5, 2, 8], once),
-  'TransformerEncoderLayer, batch first': run<Encoder, Tensor>(() => encoder({ batchFirst: true, activation: 'gelu' }), [2, 5, 8], once),
-  'TransformerEncoderLayer, norm first': run<Encoder, Tensor>(() => encoder({ batchFirst: true, normFirst: true }), [2, 5, 8], once),
-  TransformerEncoder: run<Encoder, Tensor>(() => new nn.TransformerEncoder(encoder(), 2, { norm: new nn.LayerNorm(8) }), [3, 2, 8], once),
+  TransformerEncoderLayer: run(() => encoder(), [5, 2, 8], once),
+  'TransformerEncoderLayer, batch first': run(() => encoder({ batchFirst: true, activation: 'gelu' }), [2, 5, 8], once),
+  'TransformerEncoderLayer, norm first': run(() => encoder({ batchFirst: true, normFirst: true }), [2, 5, 8], once),
+  TransformerEncoder: run(() => new nn.TransformerEncoder(encoder(), 2, { norm: new nn.LayerNorm(8) }), [3, 2, 8], once),
   BatchNorm2d: run(() => new nn.BatchNorm2d(3, { momentum: null }), [2, 3, 2, 2], (module, x) => [module(module(x))]),
   GroupNorm: run(() => new nn.GroupNorm(2, 4), [2, 4, 3], once),
 }

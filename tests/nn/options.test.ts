@@ -1,7 +1,7 @@
 /** Options go by name. What PyTorch takes in its place is refused, where it would otherwise pass unseen. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { cat, data, manualSeed, nn, ones, optim, stack, tensor, ValueError, vit, zeros, zerosLike, type Tensor } from 'vitgrad'
+import { cat, data, Generator, manualSeed, nn, ones, optim, stack, tensor, ValueError, vit, zeros, zerosLike, type Tensor } from 'vitgrad'
 
 const F = nn.functional
 const x = ones([1, 1, 4, 4])
@@ -12,35 +12,60 @@ const weight = ones([3])
 const call = (fn: (...args: never[]) => unknown, ...args: unknown[]) => () => Reflect.apply(fn, null, args)
 const make = (of: abstract new (...args: never[]) => unknown, ...args: unknown[]) => () => Reflect.construct(of as new () => unknown, args)
 
-test('numbers, tensors and lists in the place of options, and options that exclude each other, are refused by name', () => {
+test('what fits in no place is refused by name, and so are options that exclude each other', () => {
   const refusals: [() => unknown, RegExp][] = [
-    [make(nn.Linear, 2, 3, false), /^Linear: false stands where options are expected/],
-    [make(nn.Conv2d, 3, 8, 3, 1, 1), /^Conv2d: 1 stands/],
-    [make(nn.MaxPool2d, 2, 2), /^MaxPool2d: 2 stands/],
-    [make(nn.LayerNorm, 4, 1e-6), /^LayerNorm: 0.000001 stands/],
-    [make(nn.BatchNorm2d, 4, 1e-3), /^BatchNorm2d: 0.001 stands/],
-    [make(nn.GELU, 'tanh'), /^GELU: tanh stands/],
-    [make(nn.CrossEntropyLoss, weight), /^CrossEntropyLoss: a tensor stands/],
-    [make(nn.MultiheadAttention, 4, 2, 0.1), /^MultiheadAttention: 0.1 stands/],
-    [make(optim.SGD, [zeros([1])], 0.1), /^SGD: 0.1 stands/],
-    [make(optim.Adam, [zeros([1])], 0.1), /^Adam: 0.1 stands/],
-    [make(optim.AdamW, [zeros([1])], null), /^AdamW: null stands/],
-    [call(F.maxPool2d, x, 2, 2), /^maxPool2d: 2 stands/],
-    [call(F.layerNorm, row, [3], weight), /^layerNorm: a tensor stands/],
-    [call(F.crossEntropy, row, [0, 1], weight), /^crossEntropy: a tensor stands/],
-    [call(F.scaledDotProductAttention, x, x, x, x), /^scaledDotProductAttention: a tensor stands/],
-    [call(F.dropout, x, 0.5, false), /^dropout: false stands/],
-    [call(F.normalize, row, 1), /^normalize: 1 stands/],
-    [make(nn.Dropout, 0.5, true), /^Dropout: true stands/],
+    [make(nn.Linear, 2, 3, 1), /^Linear: bias = 1 is neither true nor false/],
+    [make(nn.Linear, 2, 3, true, 4), /^Linear: 4 stands where options are expected/],
+    [make(nn.Linear, 2, 3, true, { bias: false }), /^Linear: bias is given twice/],
+    [make(nn.Linear, { inFeatures: 2 }), /^Linear: outFeatures is missing/],
+    [make(nn.Linear, 2), /^Linear: outFeatures is missing/],
+    [make(nn.LayerNorm, 4, true), /^LayerNorm: eps = true is no number/],
+    [make(nn.LayerNorm, 4, null), /^LayerNorm: eps = null is no number/],
+    [make(nn.GELU, 'sigmoid'), /^GELU: sigmoid is no way/],
+    [make(nn.LeakyReLU, weight), /^LeakyReLU: negativeSlope = a tensor is no number/],
+    [make(nn.ReLU, 1), /^ReLU: inplace = 1 is neither/],
+    [make(nn.MSELoss, 'sum'), /^MSELoss: sum stands/],
+    [make(nn.CrossEntropyLoss, weight, -100), /^CrossEntropyLoss: -100 stands/],
+    [make(optim.SGD, [zeros([1])], null), /^SGD: lr = null/],
+    [make(optim.AdamW, [zeros([1])], '0.1'), /^AdamW: lr = 0.1 is not a number/],
+    [make(optim.Adam, [zeros([1])], 0.1, 0.9), /^Adam: betas/],
+    [call(F.maxPool2d, x, 2, 2, 0, 1, 1), /^maxPool2d: ceilMode = 1 is neither/],
+    [call(F.crossEntropy, row, [0, 1], weight, 'sum'), /^crossEntropy: sum stands/],
+    [call(F.dropout, x, 0.5, 1), /^dropout: training = 1 is neither/],
+    [call(F.dropout, x, true), /^dropout: p = true is no number/],
+    [call(F.dropout, x, { generator: 3 }), /^dropout: generator = 3 is no Generator/],
+    [call(F.dropout, x, 0.5, true, false, new Generator(1)), /^dropout: a Generator stands where options are expected/],
     [make(nn.GroupNorm, 3, 4), /^GroupNorm: 3 groups do not divide 4 channels/],
     [make(nn.Conv2d, 4, 8, 3, { padding: 'same', stride: 2 }), /^Conv2d: padding 'same' was given with a stride/],
-    [make(optim.lrScheduler.StepLR, new optim.SGD([zeros([1])]), 3, 0.5), /^StepLR: 0.5 stands/],
+    [make(nn.Conv2d, 4, 8, 3, { paddingMode: 'mirror' }), /^Conv2d: mirror is no padding mode/],
     [call(F.gelu, row, 'tanh'), /^gelu: tanh stands/],
     [() => row.gelu(JSON.parse('{"approximate": "sigmoid"}')), /^gelu: sigmoid is no way/],
-    [call(nn.init.xavierUniform_, row, 2), /^xavierUniform_: 2 stands/],
     [call(nn.init.kaimingUniform_, row, { mode: 'fan' }), /^kaiming: fan is no mode/],
+    [() => Reflect.apply(row.sum, row, [1, 1]), /^sum: keepdim = 1 is neither/],
+    [() => Reflect.apply(new nn.Linear(1, 1).train, new nn.Linear(1, 1), ['yes']), /^train: mode = yes is neither/],
   ]
   for (const [act, pattern] of refusals) assert.throws(act, pattern)
+})
+
+// nn.Conv2d(2, 4, 3, 2, 1, 1, 2, False, 'circular'), nn.MaxPool2d(3, 2, 1, 2, False, True) and so on, printed
+test('arguments in the places that PyTorch has for them are those by name', () => {
+  const texts: [nn.AnyModule, string][] = [
+    [new nn.Conv2d(2, 4, 3, 2, 1, 1, 2, false, 'circular'), 'Conv2d(2, 4, kernel_size=(3, 3), stride=(2, 2), padding=(1, 1), groups=2, bias=False, padding_mode=circular)'],
+    [new nn.Conv2d({ inChannels: 3, outChannels: 8, kernelSize: 4, stride: 4 }), 'Conv2d(3, 8, kernel_size=(4, 4), stride=(4, 4))'],
+    [new nn.MaxPool2d(3, 2, 1, 2, false, true), 'MaxPool2d(kernel_size=3, stride=2, padding=1, dilation=2, ceil_mode=True)'],
+    [new nn.AvgPool2d(3, null, 1), 'AvgPool2d(kernel_size=3, stride=3, padding=1)'],
+    [new nn.Linear(3, 4, false), 'Linear(in_features=3, out_features=4, bias=False)'],
+    [new nn.LayerNorm(4, 1e-6, { elementwiseAffine: false }), 'LayerNorm((4,), eps=1e-06, elementwise_affine=False)'],
+    [new nn.BatchNorm2d(4, undefined, 0.2), 'BatchNorm2d(4, eps=1e-05, momentum=0.2, affine=True, track_running_stats=True)'],
+    [new nn.LeakyReLU(0.2, true), 'LeakyReLU(negative_slope=0.2, inplace=True)'],
+    [new nn.LeakyReLU({ negativeSlope: 0.2 }), 'LeakyReLU(negative_slope=0.2)'],
+    [new nn.Dropout(0.25, true), 'Dropout(p=0.25, inplace=True)'],
+    [new nn.Embedding(5, 3, 1), 'Embedding(5, 3, padding_idx=1)'],
+    [new nn.Upsample(null, [2, 3], 'bilinear', true), 'Upsample(scale_factor=(2.0, 3.0), mode=bilinear)'],
+  ]
+  for (const [module, text] of texts) assert.is(String(module), text)
+  const { betas, weightDecay } = new optim.AdamW([ones([1], { requiresGrad: true })], 0.1, [0.8, 0.9], 1e-8, 0.5).paramGroups[0]
+  assert.equal([betas, weightDecay], [[0.8, 0.9], 0.5])
 })
 
 test('a name that is no option is refused with those that are', () => {
@@ -48,7 +73,7 @@ test('a name that is no option is refused with those that are', () => {
   const { StepLR, OneCycleLR, LinearLR } = optim.lrScheduler
   const optimizer = new optim.SGD([zeros([1])])
   const refusals: [() => unknown, RegExp][] = [
-    [make(nn.Linear, 3, 4, { bais: false }), /^Linear: bais is no option of it\.\n {2}help: its options are bias\.$/],
+    [make(nn.Linear, 3, 4, { bais: false }), /^Linear: bais is no option of it\.\n {2}help: its options are inFeatures, outFeatures, bias\.$/],
     [make(nn.Conv2d, 3, 4, 3, { strides: 2 }), /^Conv2d: strides .*\n.* stride, padding, dilation, groups, bias/],
     [make(nn.LayerNorm, 3, { elementwise_affine: false }), /^LayerNorm: elementwise_affine .*\n.* eps, elementwiseAffine, bias/],
     [make(nn.BatchNorm2d, 3, { momentun: 1 }), /^BatchNorm2d: momentun/],
@@ -153,7 +178,7 @@ test('what stands in its place may be given by its name, as in Python', () => {
   const listed = (result: Tensor | readonly Tensor[]) => [result].flat().map((part) => [part.shape, [...part.data]])
   for (const [named, placed] of same) assert.equal(listed(named), listed(placed))
   assert.is(String(new nn.Dropout({ p: 0.25 })), 'Dropout(p=0.25, inplace=False)')
-  for (const act of [() => matrix.softmax({}), call(F.softmax, matrix, { axis: 0 }), call(cat, [matrix], { dims: 0 }), make(nn.Softmax, {})]) assert.throws(act, (error: unknown) => error instanceof ValueError)
+  for (const act of [() => Reflect.apply(matrix.softmax, matrix, [{}]), call(F.softmax, matrix, { axis: 0 }), call(cat, [matrix], { dims: 0 }), make(nn.Softmax, {})]) assert.throws(act, (error: unknown) => error instanceof ValueError)
 })
 
 test.run()

@@ -142,7 +142,7 @@ test('arguments that make no schedule are refused and change nothing', () => {
   const before = structuredClone(inForce(optimizer))
   const refusals: [() => unknown, RegExp][] = [
     [() => new StepLR(optimizer, 0), /^StepLR: stepSize = 0/],
-    [() => new StepLR(optimizer, {}), /^StepLR: stepSize is missing/],
+    [() => Reflect.construct(StepLR, [optimizer, {}]), /^StepLR: stepSize is missing/],
     [() => new ExponentialLR(optimizer, NaN), /^ExponentialLR: gamma = NaN/],
     [() => new LinearLR(optimizer, { startFactor: 0 }), /^LinearLR: startFactor = 0 is not a number above 0/],
     [() => new LinearLR(optimizer, { endFactor: 2 }), /^LinearLR: endFactor = 2/],

@@ -1,11 +1,12 @@
 /** Activation functions. Their backward rules are operations of their own, so that one pass over the numbers is enough. */
 import { dtypeBeside } from '../../tensor/dtype.ts'
-import { binary, unary } from '../../tensor/elementwise.ts'
+import { binary, unary, where } from '../../tensor/elementwise.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
 import { gradThrough } from '../engine.ts'
 import { defineOp, type Gradients } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
-import { ofOutput } from './pointwise.ts'
+import { log1pOf, ofOutput } from './pointwise.ts'
+import { sumTo } from './sum.ts'
 import { choosing } from './where.ts'
 
 type One = [x: NDArray]
@@ -84,6 +85,25 @@ function geluTanhDerivative(x: Tensor): Tensor {
   return t.add(1).add(x.mul(t.mul(t).neg().add(1)).mul(inner)).mul(0.5)
 }
 
+export interface SoftplusOptions {
+  readonly beta: number
+  /** x itself is taken where beta · x is above. */
+  readonly threshold: number
+}
+
+/** log(1 + exp(β · x)) / β */
+export const softplus = defineOp('softplus', {
+  forward(ctx, [x]: One, { beta, threshold }: SoftplusOptions) {
+    ctx.save(x)
+    const scaled = binary('mul', x, NDArray.full([], beta))
+    // log(1 + exp(a)) = max(a, 0) + log(1 + exp(−|a|)), which does not overflow.
+    const rest = log1pOf(unary('exp', unary('neg', unary('abs', scaled))))
+    const y = binary('div', binary('add', binary('maximum', scaled, NDArray.full([], 0)), rest), NDArray.full([], beta))
+    return where(binary('gt', scaled, NDArray.full([], threshold)), x, y)
+  },
+  backward: ({ saved: [x] }, grad, { beta, threshold }) => [choosing(x.mul(beta).gt(threshold), grad, grad.mul(x.mul(beta).sigmoid()))],
+})
+
 /** x limited to [min, max]; the gradient passes inside and on the bounds. */
 export const clamp = defineOp('clamp', {
   forward(ctx, [x]: One, [min, max]: readonly [number, number]) {
@@ -92,4 +112,23 @@ export const clamp = defineOp('clamp', {
     return binary('minimum', binary('maximum', x, bound(min)), bound(max))
   },
   backward: ({ saved: [x] }, grad, [min, max]) => [choosing(x.ge(min).mul(x.le(max)), grad, 0)],
+})
+
+/** x limited by other tensors, which broadcast; one may be left out. The gradient passes to what the result is, to x on a bound. */
+export const clampTensor = defineOp('clamp_tensor', {
+  optional: true,
+  forward(ctx, [x, min, max]: [x: NDArray, min: NDArray | null, max: NDArray | null], _has: { readonly min: boolean; readonly max: boolean }) {
+    ctx.save(x, ...(min ? [min] : []), ...(max ? [max] : []))
+    const above = min ? binary('maximum', x, min) : x
+    return max ? binary('minimum', above, max) : above
+  },
+  backward({ saved: [x, ...bounds], shapes, needs }, grad, has) {
+    const min = has.min ? bounds[0] : null
+    const max = has.max ? bounds[bounds.length - 1] : null
+    const both = (a: Tensor | null, b: Tensor | null) => (a && b ? a.mul(b) : a ?? b)
+    const isInside = both(min && x.ge(min), max && x.le(max))
+    const isBelow = min && both(x.lt(min), max && min.lt(max))
+    const isAbove = max && (min ? x.gt(max).add(max.lt(min)) : x.gt(max))
+    return [isInside, isBelow, isAbove].map((chosen, i) => (needs[i] && chosen ? sumTo(choosing(chosen, grad, 0), shapes[i]) : null))
+  },
 })

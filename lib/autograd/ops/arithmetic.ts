@@ -1,5 +1,6 @@
 /** Arithmetic of two tensors with broadcasting; gradients are summed back to each operand's shape. */
 import { cast, dtypeBeside, promote } from '../../tensor/dtype.ts'
+import { ValueError } from '../../tensor/errors.ts'
 import { binary, unary } from '../../tensor/elementwise.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
 import type { BinaryOp } from '../../tensor/kernels/kernels.ts'
@@ -18,7 +19,7 @@ export const add = defineOp('add', {
   backward: ({ shapes, needs }, grad) => [needs[0] ? sumTo(grad, shapes[0]) : null, needs[1] ? sumTo(grad, shapes[1]) : null],
 })
 
-/** d(a − b) = da − db */
+/** d(a − b) = da − db. Masks are not subtracted. */
 export const sub = defineOp('sub', {
   forward: (_, [a, b]: Two) => binary('sub', a, b),
   backward: ({ shapes, needs }, grad) => [needs[0] ? sumTo(grad, shapes[0]) : null, needs[1] ? sumTo(grad.neg(), shapes[1]) : null],
@@ -53,6 +54,7 @@ export const div = defineOp('div', {
 export const pow = defineOp('pow', {
   forward(ctx, [x]: [x: NDArray], exponent: number) {
     ctx.save(x)
+    if (x.dtype !== 'float32' && exponent < 0 && Number.isInteger(exponent)) throw new ValueError('pow', `whole numbers have no whole power of ${exponent}`, 'call float() before')
     if (exponent === 0.5) return unary('sqrt', x)
     if (exponent === -0.5) return unary('reciprocal', unary('sqrt', x))
     const y = binary('pow', x, NDArray.full([], exponent))

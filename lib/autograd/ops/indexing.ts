@@ -1,9 +1,10 @@
 /** Reading by index: pairs of operations, each the adjoint of the other. */
-import { checkIndex, gather as gatherArray, putAdd as putAddArray, scatterAdd as scatterAddArray, take as takeArray } from '../../tensor/indexing.ts'
-import type { NDArray } from '../../tensor/ndarray.ts'
+import { checkIndex, gather as gatherArray, putAdd as putAddArray, scatter as scatterArray, scatterAdd as scatterAddArray, take as takeArray } from '../../tensor/indexing.ts'
+import { NDArray } from '../../tensor/ndarray.ts'
 import type { Shape } from '../../tensor/shape.ts'
 import { constant, defineOp, type Gradients } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
+import { slicePlaced } from './views.ts'
 
 type AndIndex = [x: NDArray, index: NDArray]
 
@@ -38,6 +39,20 @@ export const gather = defineOp('gather', {
     return gatherArray(x, dim, index)
   },
   backward: ({ saved: [index], shapes: [shape] }, grad, dim): Gradients => [scatterAdd([grad, index], { dim, shape }), null],
+})
+
+/** x with other numbers at the places that gather would read. */
+export const scatter = defineOp('scatter', {
+  forward(ctx, [x, index, source]: [x: NDArray, index: NDArray, source: NDArray], dim: number) {
+    ctx.save(index)
+    return scatterArray(x, dim, index, source)
+  },
+  backward({ saved: [index], shapes: [, , shape], needs }, grad, dim): Gradients {
+    const zeros = (of: Shape) => constant(NDArray.zeros(of))
+    const dx = needs[0] ? scatter([grad, index, zeros(index.shape)], dim) : null
+    const starts = shape.map(() => 0)
+    return [dx, null, needs[2] ? slicePlaced([gather([grad, index], dim)], { shape, starts, steps: shape.map(() => 1) }) : null]
+  },
 })
 
 /** x summed into zeros of a shape at the places that gather would read. */

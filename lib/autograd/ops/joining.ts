@@ -2,8 +2,9 @@
 import { promote } from '../../tensor/dtype.ts'
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
 import { kernels } from '../../tensor/kernels/active.ts'
+import { laidOutAs } from '../../tensor/layout.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
-import { numberOf, type Named } from '../../tensor/options.ts'
+import { argumentsOf, type Given } from '../../tensor/options.ts'
 import { normalizeDim, normalizeDims, showShape } from '../../tensor/shape.ts'
 import { checkTensors, constant, defineOp, named } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
@@ -46,16 +47,18 @@ function checkList(operation: string, tensors: readonly Tensor[]): void {
 }
 
 /** Joins tensors along an existing dimension. (2, 3) and (4, 3) along 0 -> (6, 3). Same as torch.cat. */
-export function cat(tensors: readonly Tensor[], dim: Named<'dim'> = 0): Tensor {
+export function cat(tensors: readonly Tensor[], ...given: Given<[dim: number], { readonly dim?: number }>): Tensor {
+  const { dim } = argumentsOf('cat', given, { dim: 0 })
   checkList('cat', tensors)
-  return catOp([...tensors], numberOf('cat', 'dim', dim, 0))
+  return catOp([...tensors], dim)
 }
 
 /** Joins tensors of one shape along a new dimension. Two of (3,) along 0 -> (2, 3). Same as torch.stack. */
-export function stack(tensors: readonly Tensor[], dim: Named<'dim'> = 0): Tensor {
+export function stack(tensors: readonly Tensor[], ...given: Given<[dim: number], { readonly dim?: number }>): Tensor {
+  const { dim } = argumentsOf('stack', given, { dim: 0 })
   checkList('stack', tensors)
   const [{ shape }] = tensors
-  const d = normalizeDim('stack', numberOf('stack', 'dim', dim, 0), shape.length + 1)
+  const d = normalizeDim('stack', dim, shape.length + 1)
   for (const x of tensors)
     if (showShape(x.shape) !== showShape(shape)) throw new ShapeError('stack', `${showShape(shape)} and ${showShape(x.shape)} differ`, 'all tensors must have the same shape')
   return named('StackBackward0', catOp(tensors.map((x) => x.unsqueeze(d)), d))
@@ -67,7 +70,8 @@ export const flip = defineOp('flip', {
     const turned = new Set(dims.length === 0 ? [] : normalizeDims('flip', dims, x.ndim))
     if (x.numel === 0) return x.copy()
     const offset = x.shape.reduce((sum, size, d) => sum + (turned.has(d) ? (size - 1) * x.strides[d] : 0), x.offset)
-    return x.restride(x.shape, x.strides.map((stride, d) => (turned.has(d) ? -stride : stride)), offset).copy()
+    const backwards = x.restride(x.shape, x.strides.map((stride, d) => (turned.has(d) ? -stride : stride)), offset)
+    return laidOutAs(x, backwards)
   },
   backward: (_, grad, dims) => [grad.flip(dims)],
 })

@@ -1,5 +1,6 @@
 /** Matrix products. */
-import { ShapeError } from '../../tensor/errors.ts'
+import { checkIsNoMask } from '../../tensor/dtype.ts'
+import { ShapeError, ValueError } from '../../tensor/errors.ts'
 import { matmul as product } from '../../tensor/matmul.ts'
 import type { NDArray } from '../../tensor/ndarray.ts'
 import { showShape } from '../../tensor/shape.ts'
@@ -37,16 +38,20 @@ export const addmm = defineOp('addmm', {
   },
 })
 
+/** How many dimensions operands must have, where that is not left open. */
+const dimensions: Readonly<Partial<Record<string, readonly [number, number]>>> = { mm: [2, 2], bmm: [3, 3], dot: [1, 1], mv: [2, 1] }
+
 /** Products of vectors, matrices and batches: vectors become matrices of one row or column, which is dropped again. */
-export function matmulAny(operation: 'matmul' | 'mm' | 'bmm', a: Tensor, b: Tensor): Tensor {
+export function matmulAny(operation: 'matmul' | 'mm' | 'bmm' | 'dot' | 'mv', a: Tensor, b: Tensor): Tensor {
   checkTensors(operation, [a, b])
-  const wanted = operation === 'mm' ? 2 : operation === 'bmm' ? 3 : 0
+  const wanted = dimensions[operation]
   if (a.ndim === 0 || b.ndim === 0)
     throw new ShapeError(operation, `${showShape(a.shape)} and ${showShape(b.shape)} cannot be multiplied: one of them is a scalar`, 'use mul() to multiply by a scalar')
-  if (wanted && (a.ndim !== wanted || b.ndim !== wanted))
-    throw new ShapeError(operation, `${showShape(a.shape)} and ${showShape(b.shape)} are not both of ${wanted} dimensions`, 'use matmul(), which takes vectors, matrices and batches')
+  if (wanted && (a.ndim !== wanted[0] || b.ndim !== wanted[1]))
+    throw new ShapeError(operation, `${showShape(a.shape)} and ${showShape(b.shape)} are not ${wanted[0] === wanted[1] ? 'both ' : ''}of ${[...new Set(wanted)].join(' and ')} dimensions`, 'use matmul(), which takes vectors, matrices and batches')
   if (operation === 'bmm' && a.shape[0] !== b.shape[0])
     throw new ShapeError(operation, `${showShape(a.shape)} and ${showShape(b.shape)} have different batch sizes`, 'use matmul(), which broadcasts the batch')
+  checkLabels(operation, a, b)
   const left = a.ndim === 1 ? a.unsqueeze(0) : a
   const right = b.ndim === 1 ? b.unsqueeze(1) : b
   if (left.shape[left.ndim - 1] !== right.shape[right.ndim - 2])
@@ -56,6 +61,12 @@ export function matmulAny(operation: 'matmul' | 'mm' | 'bmm', a: Tensor, b: Tens
   if (a.ndim > 1 && b.ndim > 1) return own(name, full)
   const shape = full.shape.filter((_, d) => !(a.ndim === 1 && d === full.ndim - 2) && !(b.ndim === 1 && d === full.ndim - 1))
   return own(name, full.reshape(shape))
+}
+
+/** Throws unless both are of one label, and no masks. */
+export function checkLabels(operation: string, a: Tensor, b: Tensor): void {
+  checkIsNoMask(operation, a.dtype, b.dtype)
+  if (a.dtype !== b.dtype) throw new ValueError(operation, `tensors of ${a.dtype} and ${b.dtype} are not multiplied`, 'call float() on the one of whole numbers')
 }
 
 /** What PyTorch ends a product with, by the dimensions of its operands. */

@@ -1,6 +1,7 @@
 /** Functions of each element: one formula for the value, one for the derivative. */
-import { unary } from '../../tensor/elementwise.ts'
+import { binary, unary, where } from '../../tensor/elementwise.ts'
 import type { UnaryOp } from '../../tensor/kernels/kernels.ts'
+import { copyInOrder } from '../../tensor/layout.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
 import { allocatingIn } from '../../tensor/storage.ts'
 import { constant, defineOp } from '../op.ts'
@@ -51,6 +52,49 @@ export const cos = ofInput('cos', (grad, x) => grad.mul(x.sin().neg()))
 /** erf'(x) = 2/√π · exp(−x²) */
 export const erf = ofInput('erf', (grad, x) => grad.mul(x.mul(x).neg().exp().mul(2 / Math.sqrt(Math.PI))))
 
+const number = (value: number) => NDArray.full([], value)
+
+/** log x / log base: log2 and log10. */
+function logarithm(name: string, base: number) {
+  return defineOp(name, {
+    forward(ctx, [x]: One) {
+      ctx.save(x)
+      return binary('div', unary('log', x), number(Math.log(base)))
+    },
+    backward: ({ saved: [x] }, grad) => [grad.div(x.mul(Math.log(base)))],
+  })
+}
+export const log2 = logarithm('log2', 2)
+export const log10 = logarithm('log10', 10)
+
+/** log(1 + x), also where 1 + x has lost most of x to rounding: then log(s) · x / (s − 1) with the rounded sum s. */
+export function log1pOf(x: NDArray): NDArray {
+  const sum = binary('add', x, number(1))
+  const log = unary('log', sum)
+  const exact = where(binary('eq', sum, number(1)), x, binary('div', binary('mul', log, x), binary('sub', sum, number(1))))
+  return where(binary('lt', unary('abs', x), number(0.5)), exact, log)
+}
+export const log1p = defineOp('log1p', {
+  forward(ctx, [x]: One) {
+    ctx.save(x)
+    return log1pOf(x)
+  },
+  backward: ({ saved: [x] }, grad) => [grad.div(x.add(1))],
+})
+
+/** exp(x) − 1, also where the difference has lost most of x: then (e − 1) · x / log(e) with the rounded power e. */
+export const expm1 = defineOp('expm1', {
+  forward(ctx, [x]: One) {
+    const power = unary('exp', x)
+    const difference = binary('sub', power, number(1))
+    const exact = where(binary('eq', power, number(1)), x, binary('div', binary('mul', difference, x), unary('log', power)))
+    const y = where(binary('lt', unary('abs', x), number(0.5)), exact, difference)
+    ctx.save(y)
+    return y
+  },
+  backward: ({ saved: [y] }, grad) => [grad.mul(y.add(1))],
+})
+
 export const exp = ofOutput('exp', (grad, y) => grad.mul(y))
 export const sqrt = ofOutput('sqrt', (grad, y) => grad.div(y.mul(2)))
 export const reciprocal = ofOutput('reciprocal', (grad, y) => grad.neg().mul(y.mul(y)))
@@ -62,6 +106,12 @@ export const round = step('round')
 
 /** A copy in a storage of its own, which stays for as long as it is used. */
 export const clone = defineOp('clone', {
+  forward: (_, [x]: One) => allocatingIn(null, () => copyInOrder(x)),
+  backward: (_, grad) => [grad],
+})
+
+/** Such a copy in row-major order. */
+export const contiguous = defineOp('contiguous', {
   forward: (_, [x]: One) => allocatingIn(null, () => x.copy()),
   backward: (_, grad) => [grad],
 })

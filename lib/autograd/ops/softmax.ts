@@ -1,4 +1,5 @@
 /** Softmax and its logarithm along one dimension. */
+import { checkIsFloat } from '../../tensor/dtype.ts'
 import { kernels } from '../../tensor/kernels/active.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
 import { alongDim } from '../../tensor/reduce.ts'
@@ -12,6 +13,7 @@ type GradAndResult = [grad: NDArray, y: NDArray]
 /** exp(x) / Σ exp(x) */
 export const softmax = defineOp('softmax', {
   forward(ctx, [x]: One, dim: number) {
+    checkIsFloat('softmax', x.dtype)
     const y = alongDim('softmax', x, dim, (out, from) => kernels().softmax(out, from))
     ctx.save(y)
     return y
@@ -34,6 +36,7 @@ export const softmaxBackward = defineOp('softmax_backward_data', {
 /** x − log Σ exp(x) */
 export const logSoftmax = defineOp('log_softmax', {
   forward(ctx, [x]: One, dim: number) {
+    checkIsFloat('logSoftmax', x.dtype)
     const y = alongDim('logSoftmax', x, dim, (out, from) => kernels().logSoftmax(out, from))
     ctx.save(y)
     return y

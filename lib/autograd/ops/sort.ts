@@ -1,10 +1,12 @@
 /** The order of numbers along a dimension. */
 import { ValueError } from '../../tensor/errors.ts'
-import { NDArray } from '../../tensor/ndarray.ts'
-import { showShape } from '../../tensor/shape.ts'
-import { constant, own } from '../op.ts'
+import { laidOutAs } from '../../tensor/layout.ts'
+import { NDArray, type DType } from '../../tensor/ndarray.ts'
+import { showShape, type Shape } from '../../tensor/shape.ts'
+import { constant, defineOp, own, type Gradients } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { gather } from './indexing.ts'
+import { choosing } from './where.ts'
 
 /** Where along `dim` the smallest number stands, the second smallest, and so on, or from the largest on. Equal ones keep their order; NaN counts as the largest. */
 export function sortedIndices(x: Tensor, dim: number, descending: boolean): Tensor {
@@ -29,13 +31,20 @@ export function sortedIndices(x: Tensor, dim: number, descending: boolean): Tens
     keys.sort()
     for (let i = 0; i < size; i++) order[start + i] = words[2 * i]
   }
-  return constant(NDArray.from(order, rows.shape, 'int64').transpose(dim, -1).contiguous())
+  return constant(laidOutAs(x.array, NDArray.from(order, rows.shape, 'int64').transpose(dim, -1)))
 }
 
-/** The numbers in sorted order, and where they stood. */
+/** y laid out as x is. */
+const inLayoutOf = defineOp('in_layout_of', {
+  forward: (_, [y, x]: [y: NDArray, x: NDArray]) => laidOutAs(x, y),
+  backward: (_, grad): Gradients => [grad, null],
+})
+
+/** The numbers in sorted order, and where they stood, both laid out as x is. */
 export function sort(x: Tensor, dim: number, descending: boolean): [values: Tensor, indices: Tensor] {
   const indices = sortedIndices(x, dim, descending)
-  return [own('SortBackward0', gather([x, indices], dim)), indices]
+  const values = gather([x, indices], dim)
+  return [own('SortBackward0', x.isContiguous() ? values : inLayoutOf([values, x.detach()])), indices]
 }
 
 /** The `k` largest or smallest numbers in sorted order, and where they stood. */
@@ -45,4 +54,35 @@ export function topk(x: Tensor, k: number, dim: number, largest: boolean): [valu
   const sorted = sortedIndices(x, dim, largest)
   const indices = x.ndim === 0 ? sorted : sorted.narrow(dim, 0, k).contiguous()
   return [own('TopkBackward0', gather([x, indices], dim)), indices]
+}
+
+/** The middle number along a dimension, of two the smaller, and where it stands; NaN where there is any. */
+export function median(x: Tensor, dim: number): [values: Tensor, indices: Tensor] {
+  const size = x.ndim === 0 ? 1 : x.shape[dim]
+  if (size === 0) throw new ValueError('median', `dimension ${dim} of ${showShape(x.shape)} holds no numbers`, 'give a tensor that is not empty')
+  const sorted = sortedIndices(x, dim, false)
+  if (x.ndim === 0) return [gather([x, sorted], 0), sorted]
+  // NaN counts as the largest, so the last one tells whether there is any.
+  const [middle, last] = [sorted.narrow(dim, Math.floor((size - 1) / 2), 1), sorted.narrow(dim, size - 1, 1)]
+  const indices = choosing(gather([x, last], dim).isnan(), last, middle)
+  return [gather([x, indices], dim), indices]
+}
+
+export interface Uniques {
+  readonly values: Tensor
+  /** Where among the values each number of x stands. */
+  readonly inverse: Tensor
+  readonly counts: Tensor
+}
+
+/** The numbers that occur, from the smallest on. */
+export function uniques(x: Tensor): Uniques {
+  const numbers = x.array.values()
+  const values = [...new Set(numbers)].sort((a, b) => a - b)
+  const places = new Map(values.map((value, i) => [value, i]))
+  const counts = new Float32Array(values.length)
+  const inverse = Float32Array.from(numbers, (value) => places.get(value) ?? 0)
+  for (const place of inverse) counts[place]++
+  const of = (list: Float32Array, dtype: DType, shape: Shape = [list.length]) => constant(NDArray.from(list, shape, dtype))
+  return { values: of(Float32Array.from(values), x.dtype), inverse: of(inverse, 'int64', x.shape), counts: of(counts, 'int64') }
 }

@@ -33,7 +33,7 @@ export const reshape = defineOp('reshape', {
 export const view = defineOp('view', {
   forward(_, [x]: One, shape: Shape) {
     const seen = x.tryView(shape)
-    if (!seen) throw new ShapeError('view', `a tensor of shape ${showShape(x.shape)} with strides ${showShape(x.strides)} cannot be seen as ${showShape(shape)} without a copy`, 'use reshape(), which copies where it must')
+    if (!seen) throw new ShapeError('view', `a tensor of shape ${showShape(x.shape)} with strides ${showShape(x.seenStrides)} cannot be seen as ${showShape(shape)} without a copy`, 'use reshape(), which copies where it must')
     return seen
   },
   backward: ({ shapes: [shape] }, grad) => [grad.reshape(shape)],

@@ -18,11 +18,12 @@ export const where = defineOp('where', {
 })
 
 /** where() with numbers allowed as operands. */
-export function choosing(condition: Tensor, a: Tensor | number, b: Tensor | number): Tensor {
+export function choosing(condition: Tensor, a: Tensor | number | boolean, b: Tensor | number | boolean): Tensor {
   return where([condition, beside(a, b), beside(b, a)])
 }
 
 /** An operand as a tensor. A number bears a label that goes with the other operand's. */
-export function beside(value: Tensor | number, other: Tensor | number): Tensor {
-  return typeof value === 'number' ? scalar(value, typeof other === 'number' ? 'float32' : dtypeBeside(value, other.dtype)) : value
+export function beside(value: Tensor | number | boolean, other: Tensor | number | boolean): Tensor {
+  if (typeof value === 'boolean') return scalar(Number(value), 'bool')
+  return typeof value === 'number' ? scalar(value, typeof other === 'object' ? dtypeBeside(value, other.dtype) : 'float32') : value
 }

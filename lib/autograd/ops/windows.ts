@@ -2,7 +2,7 @@
 import type { Windows } from '../../tensor/kernels/kernels.ts'
 import type { NDArray } from '../../tensor/ndarray.ts'
 import type { Shape } from '../../tensor/shape.ts'
-import { fold as foldArray, maxPool as maxPoolArray, maxPoolBackward as maxPoolBackwardArray, unfold as unfoldArray } from '../../tensor/windows.ts'
+import { channelsFirst, fold as foldArray, maxPool as maxPoolArray, maxPoolBackward as maxPoolBackwardArray, unfold as unfoldArray } from '../../tensor/windows.ts'
 import { defineOp, type Gradients } from '../op.ts'
 import { gather } from './indexing.ts'
 
@@ -16,6 +16,12 @@ interface Unfolding {
 export const unfold = defineOp('im2col', {
   forward: (_, [x]: [x: NDArray], { windows, fill }: Unfolding) => unfoldArray(x, windows, fill),
   backward: ({ shapes: [shape] }, grad, { windows }): Gradients => [fold([grad], { windows, shape })],
+})
+
+/** Pixels (N, Hout, Wout, C) as pictures (N, C, Hout, Wout). */
+export const asPictures = defineOp('as_pictures', {
+  forward: (_, [x]: [x: NDArray]) => channelsFirst(x),
+  backward: (_, grad): Gradients => [grad.permute([0, 2, 3, 1])],
 })
 
 interface Folding {

@@ -5,7 +5,7 @@ import { triangle } from '../../autograd/ops/triangle.ts'
 import { choosing } from '../../autograd/ops/where.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
-import { optionsOf } from '../../tensor/options.ts'
+import { argumentsOf, type Given } from '../../tensor/options.ts'
 import { defaultGenerator } from '../../tensor/random.ts'
 import { showShape } from '../../tensor/shape.ts'
 import { checkProbability, dropout } from './dropout.ts'
@@ -25,8 +25,8 @@ export interface AttentionOptions {
  * softmax(Q · Kᵀ · scale + mask) · V. query: (..., L, E), key: (..., S, E), value: (..., S, Ev) -> (..., L, Ev). A query that may
  * attend to no key gets NaN. Same as torch.nn.functional.scaled_dot_product_attention.
  */
-export function scaledDotProductAttention(query: Tensor, key: Tensor, value: Tensor, given: AttentionOptions = {}): Tensor {
-  const { attnMask, dropoutP, isCausal, scale } = optionsOf('scaledDotProductAttention', given, { attnMask: null, dropoutP: 0, isCausal: false, scale: null })
+export function scaledDotProductAttention(query: Tensor, key: Tensor, value: Tensor, ...given: Given<[attnMask: Tensor | null, dropoutP: number, isCausal: boolean], AttentionOptions>): Tensor {
+  const { attnMask, dropoutP, isCausal, scale } = argumentsOf('scaledDotProductAttention', given, { attnMask: null, dropoutP: 0, isCausal: false, scale: null }, 3)
   const operation = 'scaledDotProductAttention'
   checkTensors(operation, [query, key, value], [attnMask])
   if (isCausal && attnMask) throw new ValueError(operation, 'a mask was given together with isCausal', 'give one of them, or join both in the mask')

@@ -1,30 +1,34 @@
 /** Convolutions of pictures, as matrix products over their windows. */
-import { checkTensors, named } from '../../autograd/op.ts'
+import { checkTensors, own } from '../../autograd/op.ts'
 import { addmm } from '../../autograd/ops/matmul.ts'
-import { unfold } from '../../autograd/ops/windows.ts'
+import { asPictures, unfold } from '../../autograd/ops/windows.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
 import type { Windows } from '../../tensor/kernels/kernels.ts'
-import { optionsOf } from '../../tensor/options.ts'
+import { argumentsOf, type Given } from '../../tensor/options.ts'
 import { numelOf, sameShape, showShape } from '../../tensor/shape.ts'
 import { pair, windowsOver, type Pair } from '../../tensor/windows.ts'
 import { pad } from './pad.ts'
 
+/** Zeros around the picture; 'same' for as many as keep its size, the odd one at its end, 'valid' for none. */
+export type Padding = Pair | 'same' | 'valid'
+
 export interface ConvOptions {
   readonly stride?: Pair
-  /** Zeros around the picture; 'same' for as many as keep its size, the odd one at its end, 'valid' for none. */
-  readonly padding?: Pair | 'same' | 'valid'
+  readonly padding?: Padding
   readonly dilation?: Pair
   /** Input and output channels are cut into so many groups that do not see each other. */
   readonly groups?: number
 }
 
+type ConvPlaces = [bias: Tensor | null, stride: Pair, padding: Padding, dilation: Pair, groups: number]
+
 /**
  * A 2-D convolution. x: (N, Cin, H, W) or (Cin, H, W), weight: (Cout, Cin / groups, kh, kw), bias: (Cout,) -> (N, Cout, Hout, Wout).
  * Same as torch.nn.functional.conv2d.
  */
-export function conv2d(x: Tensor, weight: Tensor, bias: Tensor | null = null, given: ConvOptions = {}): Tensor {
-  const { stride, padding, dilation, groups } = optionsOf('conv2d', given, { stride: 1, padding: 0, dilation: 1, groups: 1 })
+export function conv2d(x: Tensor, weight: Tensor, ...given: Given<ConvPlaces, ConvOptions & { readonly bias?: Tensor | null }>): Tensor {
+  const { bias, stride, padding, dilation, groups } = argumentsOf('conv2d', given, { bias: null, stride: 1, padding: 0, dilation: 1, groups: 1 })
   checkTensors('conv2d', [x, weight], [bias])
   if (x.ndim === 3) return conv2d(x.unsqueeze(0), weight, bias, { stride, padding, dilation, groups }).squeeze(0)
   checkConv(x, weight, bias, groups)
@@ -38,7 +42,7 @@ export function conv2d(x: Tensor, weight: Tensor, bias: Tensor | null = null, gi
   const patches = tiling ? tiles(x, windows) : unfold([x], { windows, fill: 0 })
   const y = groups > 1 ? groupedProduct(tiling ? patches : patches.permute([0, 1, 2, 5, 3, 4]), weight, bias, groups)
     : wholeProduct(patches, tiling ? weight : weight.permute([0, 2, 3, 1]), bias)
-  return named('ConvolutionBackward0', y.reshape([x.shape[0], ...windows.output, outChannels]).permute([0, 3, 1, 2]))
+  return own('ConvolutionBackward0', asPictures([y.reshape([x.shape[0], ...windows.output, outChannels])]))
 }
 
 function checkConv(x: Tensor, weight: Tensor, bias: Tensor | null, groups: number): void {
@@ -66,6 +70,13 @@ function sameMargins(kernel: readonly number[], stride: Pair, dilation: Pair): {
     const total = step * (kernel[axis] - 1)
     return { both: Math.floor(total / 2), odd: total % 2 }
   })
+}
+
+/** What is put around a picture: [left, right, top, bottom], as pad() takes it. */
+export function marginsOf(kernel: readonly number[], padding: Padding, dilation: Pair): number[] {
+  if (padding === 'valid') return [0, 0, 0, 0]
+  if (padding === 'same') return sameMargins(kernel, 1, dilation).toReversed().flatMap(({ both, odd }) => [both, both + odd])
+  return pair('conv2d', 'padding', padding, 0).toReversed().flatMap((margin) => [margin, margin])
 }
 
 /** Whether the windows lie side by side and cover the picture, as in a patch embedding. */

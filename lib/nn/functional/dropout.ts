@@ -3,12 +3,12 @@ import { checkTensors, constant, named } from '../../autograd/op.ts'
 import { drawMask, dropout as dropoutOp } from '../../autograd/ops/dropout.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { ValueError } from '../../tensor/errors.ts'
-import { optionsOf, withFirst, type FirstOr } from '../../tensor/options.ts'
+import { argumentsOf, type Given } from '../../tensor/options.ts'
 import { defaultGenerator, type Generator } from '../../tensor/random.ts'
 
 /** Throws unless p is a probability. */
 export function checkProbability(operation: string, p: number): void {
-  if (!(p >= 0 && p <= 1)) throw new ValueError(operation, `p = ${p} is not a probability`, 'give a number in [0, 1]')
+  if (typeof p !== 'number' || !(p >= 0 && p <= 1)) throw new ValueError(operation, `p = ${p} is not a probability`, 'give a number in [0, 1]')
 }
 
 interface DropoutOptions {
@@ -22,8 +22,8 @@ interface DropoutOptions {
  * In training, zeroes each element with probability p and scales the others by 1 / (1 − p); with `inplace` the numbers of x itself are
  * changed. Same draws as torch.nn.functional.dropout.
  */
-export function dropout(x: Tensor, first: FirstOr<number, DropoutOptions> = 0.5, options: DropoutOptions = {}): Tensor {
-  const { p, training, inplace, generator } = optionsOf('dropout', withFirst<number, DropoutOptions>('p', first, options), { p: 0.5, training: true, inplace: false, generator: defaultGenerator })
+export function dropout(x: Tensor, ...given: Given<[p: number, training: boolean, inplace: boolean], DropoutOptions>): Tensor {
+  const { p, training, inplace, generator } = argumentsOf('dropout', given, { p: 0.5, training: true, inplace: false, generator: defaultGenerator }, 3)
   checkTensors('dropout', [x])
   checkProbability('dropout', p)
   if (!training || p === 0 || x.numel() === 0) return x
@@ -31,14 +31,25 @@ export function dropout(x: Tensor, first: FirstOr<number, DropoutOptions> = 0.5,
   return named('MulBackward0', p === 1 ? x.mul(0) : dropoutOp([x], { p, generator }))
 }
 
+/** In training, zeroes each channel, x[i, c], with probability p and scales the others by 1 / (1 − p). Same draws as torch.nn.functional.dropout2d. */
+export function dropout2d(x: Tensor, ...given: Given<[p: number, training: boolean, inplace: boolean], DropoutOptions>): Tensor {
+  const { inplace, ...options } = argumentsOf('dropout2d', given, { p: 0.5, training: true, inplace: false, generator: defaultGenerator }, 3)
+  return dropParts('dropout2d', x, 2, inplace, options)
+}
+
 /**
  * Stochastic depth (Huang et al. 2016): in training, zeroes each sample, x[i], with probability p and scales the others by 1 / (1 − p).
  * Same draws as timm's drop_path.
  */
-export function dropPath(x: Tensor, p = 0, given: { readonly training?: boolean; readonly generator?: Generator } = {}): Tensor {
-  const { training, generator } = optionsOf('dropPath', given, { training: true, generator: defaultGenerator })
-  checkTensors('dropPath', [x])
-  checkProbability('dropPath', p)
-  if (!training || p === 0) return x
-  return p === 1 ? x.mul(0) : x.mul(constant(drawMask(x.shape.map((size, d) => (d === 0 ? size : 1)), { p, generator })))
+export function dropPath(x: Tensor, ...given: Given<[p: number, training: boolean], Omit<DropoutOptions, 'inplace'>>): Tensor {
+  return dropParts('dropPath', x, 1, false, argumentsOf('dropPath', given, { p: 0, training: true, generator: defaultGenerator }, 2))
+}
+
+/** Dropout of parts as a whole, each of which has a place in the first `count` dimensions. */
+function dropParts(operation: string, x: Tensor, count: number, inplace: boolean, { p, training, generator }: { readonly p: number; readonly training: boolean; readonly generator: Generator }): Tensor {
+  checkTensors(operation, [x])
+  checkProbability(operation, p)
+  if (!training || p === 0 || x.numel() === 0) return x
+  const factors = p === 1 ? 0 : constant(drawMask(x.shape.map((size, d) => (d < count ? size : 1)), { p, generator }))
+  return inplace ? x.mul_(factors) : x.mul(factors)
 }

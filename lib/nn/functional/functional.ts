@@ -1,9 +1,12 @@
 /** nn.functional: what layers compute, as functions. */
-export * from './activation.ts'
+export {
+  elu, gelu, glu, hardsigmoid, hardswish, hardtanh, leakyRelu, logsigmoid, logSoftmax, mish, prelu, relu, relu6, selu, sigmoid, silu, softmax, softmin, softplus, softsign, tanh,
+  type InplaceOptions,
+} from './activation.ts'
 export { scaledDotProductAttention, type AttentionOptions } from './attention.ts'
-export { conv2d, type ConvOptions } from './convolution.ts'
-export { dropout, dropPath } from './dropout.ts'
-export { interpolate, type InterpolateOptions } from './interpolate.ts'
+export { conv2d, type ConvOptions, type Padding } from './convolution.ts'
+export { dropout, dropout2d, dropPath } from './dropout.ts'
+export { interpolate, type InterpolateMode, type InterpolateOptions } from './interpolate.ts'
 export { embedding, linear, oneHot } from './linear.ts'
 export {
   binaryCrossEntropy, binaryCrossEntropyWithLogits, crossEntropy, klDiv, nllLoss,
@@ -11,6 +14,6 @@ export {
 } from './loss.ts'
 export { batchNorm, cosineSimilarity, groupNorm, layerNorm, normalize, type NormalizeOptions } from './normalization.ts'
 export { huberLoss, l1Loss, mseLoss, smoothL1Loss, type HuberOptions, type SmoothL1Options } from './regression-loss.ts'
-export { pad, type PadOptions } from './pad.ts'
-export { adaptiveAvgPool2d, avgPool2d, maxPool2d, type AdaptiveSize, type AvgPoolOptions, type PoolOptions } from './pooling.ts'
+export { pad, type PadMode, type PadOptions } from './pad.ts'
+export { adaptiveAvgPool2d, adaptiveMaxPool2d, avgPool2d, maxPool2d, type AdaptiveSize, type AvgPoolOptions, type MaxPoolOptions, type PoolOptions, type WithIndices } from './pooling.ts'
 export { unfold, type UnfoldOptions } from './unfold.ts'

@@ -6,7 +6,7 @@ import { gather } from '../../autograd/ops/indexing.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { IndexError, ShapeError, ValueError } from '../../tensor/errors.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
-import { optionsOf } from '../../tensor/options.ts'
+import { argumentsOf, optionsOf, type Given } from '../../tensor/options.ts'
 import { broadcastShapes, sameShape, showShape } from '../../tensor/shape.ts'
 import { toIndices, type Indices } from './indices.ts'
 
@@ -41,8 +41,8 @@ export function reduced(operation: string, terms: Tensor, reduction: Reduction):
  * Cross entropy of unnormalised scores. input: (C,), (N, C) or (N, C, d...); target: class indices (), (N,) or (N, d...), or
  * probabilities of input's shape. A scalar unless reduction is 'none'. Same as torch.nn.functional.cross_entropy.
  */
-export function crossEntropy(input: Tensor, target: Indices, given: CrossEntropyOptions = {}): Tensor {
-  const { labelSmoothing, ...options } = optionsOf('crossEntropy', given, crossEntropyDefaults)
+export function crossEntropy(input: Tensor, target: Indices, ...given: Given<[weight: Tensor | null], CrossEntropyOptions>): Tensor {
+  const { labelSmoothing, ...options } = argumentsOf('crossEntropy', given, crossEntropyDefaults, 1)
   if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) throw new ValueError('crossEntropy', `a label smoothing of ${labelSmoothing} is not in [0, 1]`, 'give a number from 0 to 1')
   checkTensors('crossEntropy', [input], [options.weight])
   const targets = toIndices('crossEntropy', target)
@@ -62,7 +62,8 @@ function softCrossEntropy(input: Tensor, target: Tensor, classDim: number, label
   const logProbs = input.logSoftmax(classDim)
   const weighted = weight ? logProbs.mul(alongClasses(weight, input, classDim)) : logProbs
   const terms = weighted.mul(smoothed).sum(classDim).neg()
-  return named('DivBackward1', reduction === 'mean' ? terms.sum().div(Math.max(1, input.numel() / classes)) : reduced('crossEntropy', terms, reduction))
+  if (reduction === 'mean') return named('DivBackward1', terms.sum().div(Math.max(1, input.numel() / classes)))
+  return named('NegBackward0', reduced('crossEntropy', terms, reduction))
 }
 
 function checkWeight(operation: string, weight: Tensor | null, classes: number): void {
@@ -75,8 +76,8 @@ function alongClasses(weight: Tensor, input: Tensor, classDim: number): Tensor {
 }
 
 /** The negative log likelihood of class indices given log probabilities. Shapes as in crossEntropy. Same as torch.nn.functional.nll_loss. */
-export function nllLoss(input: Tensor, target: Indices, options: NLLOptions = {}): Tensor {
-  const chosen = optionsOf('nllLoss', options, nllDefaults)
+export function nllLoss(input: Tensor, target: Indices, ...given: Given<[weight: Tensor | null], NLLOptions>): Tensor {
+  const chosen = argumentsOf('nllLoss', given, nllDefaults, 1)
   checkTensors('nllLoss', [input], [chosen.weight])
   return nllWithSmoothing('nllLoss', input, toIndices('nllLoss', target), 0, chosen)
 }
@@ -95,10 +96,16 @@ function nllWithSmoothing(operation: string, logProbs: Tensor, target: Tensor, l
   const terms = masked(chosen, weights)
   const total = weights.sum()
   const nll = reduction === 'mean' ? terms.sum().div(total) : reduced(operation, terms, reduction)
-  if (labelSmoothing === 0) return named('NllLossBackward0', nll)
+  if (labelSmoothing === 0) return named(nodeNameOf(logProbs.ndim, reduction), nll)
   const spread = masked((weight ? logProbs.mul(alongClasses(weight, logProbs, classDim)) : logProbs).sum(classDim), scalar(1))
   const smooth = reduction === 'mean' ? spread.sum().div(total) : reduced(operation, spread, reduction)
   return nll.mul(1 - labelSmoothing).add(smooth.mul(labelSmoothing / classes))
+}
+
+/** PyTorch has one operation for rows of scores and one for pictures, as which it sees inputs of other dimensions. */
+function nodeNameOf(ndim: number, reduction: Reduction): string {
+  if (ndim < 3) return 'NllLossBackward0'
+  return ndim === 4 || reduction !== 'none' ? 'NllLoss2DBackward0' : 'ViewBackward0'
 }
 
 /** Labels with the ignored ones replaced by 0, and 1 where a label counts. Throws on labels out of range. */
@@ -135,8 +142,8 @@ export const bceDefaults = { weight: null, posWeight: null, reduction: 'mean' } 
  * Binary cross entropy of unnormalised scores with targets from 0 to 1 of the same shape: (1 − y) · x + (1 + (w − 1) · y) · log(1 + exp(−x)), w = posWeight.
  * Same as torch.nn.functional.binary_cross_entropy_with_logits.
  */
-export function binaryCrossEntropyWithLogits(input: Tensor, target: Tensor, given: BCEOptions = {}): Tensor {
-  const { weight, posWeight, reduction } = optionsOf('binaryCrossEntropyWithLogits', given, bceDefaults)
+export function binaryCrossEntropyWithLogits(input: Tensor, target: Tensor, ...given: Given<[weight: Tensor | null], BCEOptions>): Tensor {
+  const { weight, posWeight, reduction } = argumentsOf('binaryCrossEntropyWithLogits', given, bceDefaults, 1)
   const operation = 'binaryCrossEntropyWithLogits'
   checkTensors(operation, [input, target], [weight, posWeight])
   if (!sameShape(input.shape, target.shape))
@@ -155,9 +162,9 @@ export function binaryCrossEntropyWithLogits(input: Tensor, target: Tensor, give
  * Binary cross entropy of probabilities with targets from 0 to 1 of the same shape: −y · log x − (1 − y) · log(1 − x), with logarithms of at least −100.
  * Same as torch.nn.functional.binary_cross_entropy.
  */
-export function binaryCrossEntropy(input: Tensor, target: Tensor, given: Omit<BCEOptions, 'posWeight'> = {}): Tensor {
+export function binaryCrossEntropy(input: Tensor, target: Tensor, ...given: Given<[weight: Tensor | null], Omit<BCEOptions, 'posWeight'>>): Tensor {
   const operation = 'binaryCrossEntropy'
-  const { weight, reduction } = optionsOf(operation, given, { weight: null, reduction: 'mean' })
+  const { weight, reduction } = argumentsOf(operation, given, { weight: null, reduction: 'mean' }, 1)
   checkTensors(operation, [input, target], [weight])
   if (!sameShape(input.shape, target.shape))
     throw new ShapeError(operation, `an input of shape ${showShape(input.shape)} and a target of shape ${showShape(target.shape)} differ`, 'give a target for each probability')

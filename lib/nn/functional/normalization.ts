@@ -5,8 +5,8 @@ import { norm } from '../../autograd/ops/norm.ts'
 import { layerNorm as layerNormOp } from '../../autograd/ops/layer-norm.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
-import { optionsOf } from '../../tensor/options.ts'
-import { broadcastShapes, normalizeDim, numelOf, sameShape, showShape, type Shape } from '../../tensor/shape.ts'
+import { argumentsOf, type Given } from '../../tensor/options.ts'
+import { broadcastShapes, normalizeDim, normalizeDims, numelOf, sameShape, showShape, type Shape } from '../../tensor/shape.ts'
 
 export interface Affine {
   readonly weight?: Tensor | null
@@ -15,9 +15,13 @@ export interface Affine {
   readonly eps?: number
 }
 
+type AffinePlaces = [weight: Tensor | null, bias: Tensor | null, eps: number]
+
+const affineDefaults = { weight: null, bias: null, eps: 1e-5 } as const
+
 /** Over the last dimensions, whose sizes are `normalizedShape`: (x − mean) / √(var + eps) · weight + bias. Same as torch.nn.functional.layer_norm. */
-export function layerNorm(x: Tensor, normalizedShape: number | Shape, given: Affine = {}): Tensor {
-  const { weight, bias, eps } = optionsOf('layerNorm', given, { weight: null, bias: null, eps: 1e-5 })
+export function layerNorm(x: Tensor, normalizedShape: number | Shape, ...given: Given<AffinePlaces, Affine>): Tensor {
+  const { weight, bias, eps } = argumentsOf('layerNorm', given, affineDefaults)
   checkTensors('layerNorm', [x], [weight, bias])
   if (typeof normalizedShape !== 'number' && !Array.isArray(normalizedShape)) throw new ValueError('layerNorm', `${String(normalizedShape)} is no shape`, 'give the sizes of the last dimensions')
   const shape = typeof normalizedShape === 'number' ? [normalizedShape] : normalizedShape
@@ -35,12 +39,14 @@ export interface BatchNormOptions extends Affine {
   readonly momentum?: number
 }
 
+type BatchNormPlaces = [weight: Tensor | null, bias: Tensor | null, training: boolean, momentum: number, eps: number]
+
 /**
  * Each channel over all else: x (N, C, ...). In training, runningMean and runningVar (C,), where given, move towards the batch's.
  * Same as torch.nn.functional.batch_norm.
  */
-export function batchNorm(x: Tensor, runningMean: Tensor | null, runningVar: Tensor | null, given: BatchNormOptions = {}): Tensor {
-  const { weight, bias, training, momentum, eps } = optionsOf('batchNorm', given, { weight: null, bias: null, training: false, momentum: 0.1, eps: 1e-5 })
+export function batchNorm(x: Tensor, runningMean: Tensor | null, runningVar: Tensor | null, ...given: Given<BatchNormPlaces, BatchNormOptions>): Tensor {
+  const { weight, bias, training, momentum, eps } = argumentsOf('batchNorm', given, { weight: null, bias: null, training: false, momentum: 0.1, eps: 1e-5 })
   checkTensors('batchNorm', [x], [runningMean, runningVar, weight, bias])
   if (x.ndim < 2) throw new ShapeError('batchNorm', `an input of shape ${showShape(x.shape)} has no channels`, 'give (N, C, ...)')
   const channels = x.shape[1]
@@ -69,8 +75,8 @@ function updateRunning(runningMean: Tensor | null, runningVar: Tensor | null, me
 }
 
 /** The channels of x (N, C, ...) in `numGroups` groups, each normalised with all its places. Same as torch.nn.functional.group_norm. */
-export function groupNorm(x: Tensor, numGroups: number, given: Affine = {}): Tensor {
-  const { weight, bias, eps } = optionsOf('groupNorm', given, { weight: null, bias: null, eps: 1e-5 })
+export function groupNorm(x: Tensor, numGroups: number, ...given: Given<AffinePlaces, Affine>): Tensor {
+  const { weight, bias, eps } = argumentsOf('groupNorm', given, affineDefaults)
   checkTensors('groupNorm', [x], [weight, bias])
   const [N, C] = x.shape
   if (x.ndim < 2 || !Number.isInteger(numGroups) || numGroups < 1 || C % numGroups !== 0)
@@ -83,26 +89,35 @@ export function groupNorm(x: Tensor, numGroups: number, given: Affine = {}): Ten
 }
 
 export interface NormalizeOptions {
-  /** The order of the norm: Σ |x|ᵖ to the power 1/p; Infinity for the largest |x|. */
+  /** The order of the norm: Σ |x|ᵖ to the power 1/p; ±Infinity for the largest or smallest |x|, 0 for how many are not 0. */
   readonly p?: number
-  readonly dim?: number
+  readonly dim?: number | readonly number[]
   /** The norm is taken to be at least this. */
   readonly eps?: number
 }
 
 /** x divided by its norm along a dimension. Same as torch.nn.functional.normalize. */
-export function normalize(x: Tensor, given: NormalizeOptions = {}): Tensor {
-  const { p, dim, eps } = optionsOf('normalize', given, { p: 2, dim: 1, eps: 1e-12 })
+export function normalize(x: Tensor, ...given: Given<[p: number, dim: number | readonly number[], eps: number], NormalizeOptions>): Tensor {
+  const { p, dim, eps } = argumentsOf('normalize', given, { p: 2, dim: 1, eps: 1e-12 })
   checkTensors('normalize', [x])
-  return x.div(norm('normalize', x, p, { dims: [normalizeDim('normalize', dim, x.ndim)], keepdim: true }).clamp({ min: eps }))
+  return x.div(norm('normalize', x, p, { dims: normalizeDims('normalize', dim, x.ndim), keepdim: true }).clamp({ min: eps }))
 }
 
 /** The cosine of the angle between vectors along a dimension, each norm taken to be at least eps. The others broadcast. Same as torch.nn.functional.cosine_similarity. */
-export function cosineSimilarity(a: Tensor, b: Tensor, given: { readonly dim?: number; readonly eps?: number } = {}): Tensor {
-  const { dim, eps } = optionsOf('cosineSimilarity', given, { dim: 1, eps: 1e-8 })
+export function cosineSimilarity(a: Tensor, b: Tensor, ...given: Given<[dim: number, eps: number], { readonly dim?: number; readonly eps?: number }>): Tensor {
+  const { dim, eps } = argumentsOf('cosineSimilarity', given, { dim: 1, eps: 1e-8 })
   checkTensors('cosineSimilarity', [a, b])
   const shape = broadcastShapes('cosineSimilarity', a.shape, b.shape)
   const d = normalizeDim('cosineSimilarity', dim, shape.length)
-  const [first, second] = [a, b].map((x) => normalize(x.expand(shape), { dim: d, eps }))
+  const [first, second] = [a, b].map((x) => x.expand(shape).div(boundedNorm(x.expand(shape), d, eps)))
   return first.mul(second).sum(d)
+}
+
+/** The norm, but at least eps. As in PyTorch its gradient is that of a norm of this value, x / max(norm, eps), also where it is the bound. */
+function boundedNorm(x: Tensor, dim: number, eps: number): Tensor {
+  const length = norm('cosineSimilarity', x, 2, { dims: [dim], keepdim: true })
+  const value = length.detach()
+  const bounded = value.clamp({ min: eps })
+  const share = value.div(bounded)
+  return length.mul(share).add(bounded.sub(value.mul(share)))
 }

@@ -1,29 +1,43 @@
 /** Pooling over windows of pictures. */
-import { checkTensors, constant, named } from '../../autograd/op.ts'
+import { checkTensors, constant, named, own } from '../../autograd/op.ts'
+import { gather } from '../../autograd/ops/indexing.ts'
 import { cat } from '../../autograd/ops/joining.ts'
-import { maxPool, unfold } from '../../autograd/ops/windows.ts'
+import { asPictures, maxPool, unfold } from '../../autograd/ops/windows.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
 import type { Windows } from '../../tensor/kernels/kernels.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
-import { optionsOf } from '../../tensor/options.ts'
+import { argumentsOf, type Given } from '../../tensor/options.ts'
 import { showShape, type Shape } from '../../tensor/shape.ts'
-import { pair, windowsOver, type Pair } from '../../tensor/windows.ts'
+import { adaptiveMaxPlaces, adaptiveParts, maxPoolPlaces, pair, windowsOver, type Pair } from '../../tensor/windows.ts'
 
 export interface PoolOptions {
   /** Default: the kernel size, so that windows lie side by side. */
-  readonly stride?: Pair
+  readonly stride?: Pair | null
   readonly padding?: Pair
   /** Round the number of windows up instead of down. */
   readonly ceilMode?: boolean
 }
 
+export interface MaxPoolOptions extends PoolOptions {
+  readonly dilation?: Pair
+  /** Return where each number was found, too, counted through the H · W pixels of its channel: [numbers, indices]. */
+  readonly returnIndices?: boolean
+}
+
+/** Numbers, and where each was found. */
+export type WithIndices = [values: Tensor, indices: Tensor]
+
 /** Runs `pool` on a batch; a single picture becomes a batch of one. */
-function batched(operation: string, x: Tensor, pool: (x: Tensor) => Tensor): Tensor {
+function batched<T extends Tensor | WithIndices>(operation: string, x: Tensor, pool: (x: Tensor) => T): T {
   checkTensors(operation, [x])
-  if (x.ndim === 3) return pool(x.unsqueeze(0)).squeeze(0)
-  if (x.ndim !== 4) throw new ShapeError(operation, `an input of shape ${showShape(x.shape)} is no picture`, 'give (N, C, H, W) or (C, H, W)')
-  return pool(x)
+  if (x.ndim !== 3 && x.ndim !== 4) throw new ShapeError(operation, `an input of shape ${showShape(x.shape)} is no picture`, 'give (N, C, H, W) or (C, H, W)')
+  if (x.shape.slice(-3).includes(0)) throw new ShapeError(operation, `pictures of shape ${showShape(x.shape)} have no pixels`, 'only the batch may be empty')
+  if (x.dtype !== 'float32') throw new ValueError(operation, `pictures of ${x.dtype} are not pooled`, 'call float() before')
+  if (x.ndim === 4) return pool(x)
+  const result = pool(x.unsqueeze(0))
+  const single = (y: Tensor) => own(y.gradFn?.name ?? '', y.squeeze(0))
+  return (Array.isArray(result) ? result.map(single) : single(result)) as T
 }
 
 function checkPadding(operation: string, kernelSize: Pair, padding: Pair): void {
@@ -33,14 +47,23 @@ function checkPadding(operation: string, kernelSize: Pair, padding: Pair): void 
   })
 }
 
-/** The largest number of each window; the first of equal ones takes the gradient. x: (N, C, H, W) or (C, H, W). Same as torch.nn.functional.max_pool2d. */
-export function maxPool2d(x: Tensor, kernelSize: Pair, given: PoolOptions & { readonly dilation?: Pair } = {}): Tensor {
-  const { stride, padding, dilation, ceilMode } = optionsOf('maxPool2d', given, { stride: kernelSize, padding: 0, dilation: 1, ceilMode: false })
+type MaxPoolPlaces = [stride: Pair | null, padding: Pair, dilation: Pair, ceilMode: boolean]
+
+/**
+ * The largest number of each window; the first of equal ones takes the gradient. x: (N, C, H, W) or (C, H, W). With returnIndices
+ * [numbers, indices]. Same as torch.nn.functional.max_pool2d.
+ */
+export function maxPool2d(x: Tensor, kernelSize: Pair, ...given: readonly [...Required<MaxPoolPlaces>, true] | Given<MaxPoolPlaces, MaxPoolOptions & { readonly returnIndices: true }>): WithIndices
+export function maxPool2d(x: Tensor, kernelSize: Pair, ...given: Given<[...MaxPoolPlaces, returnIndices: false], MaxPoolOptions & { readonly returnIndices?: false }>): Tensor
+export function maxPool2d(x: Tensor, kernelSize: Pair, ...given: Given<[...MaxPoolPlaces, returnIndices: boolean], MaxPoolOptions>): Tensor | WithIndices
+export function maxPool2d(x: Tensor, kernelSize: Pair, ...given: Given<[...MaxPoolPlaces, returnIndices: boolean], MaxPoolOptions>): Tensor | WithIndices {
+  const { stride, padding, dilation, ceilMode, returnIndices } = argumentsOf('maxPool2d', given, { stride: null, padding: 0, dilation: 1, ceilMode: false, returnIndices: false })
   checkPadding('maxPool2d', kernelSize, padding)
-  return batched('maxPool2d', x, (pictures) => {
-    const windows = windowsOver('maxPool2d', pictures.shape, { kernel: kernelSize, stride, padding, dilation, ceilMode })
+  return batched<Tensor | WithIndices>('maxPool2d', x, (pictures) => {
+    const windows = windowsOver('maxPool2d', pictures.shape, { kernel: kernelSize, stride: stride ?? kernelSize, padding, dilation, ceilMode })
     checkInside(pictures.shape, windows)
-    return named('MaxPool2DWithIndicesBackward0', maxPool([pictures], windows))
+    const largest = named('MaxPool2DWithIndicesBackward0', maxPool([pictures], windows))
+    return returnIndices ? [largest, constant(maxPoolPlaces(pictures.array, windows))] : largest
   })
 }
 
@@ -62,14 +85,18 @@ export interface AvgPoolOptions extends PoolOptions {
   readonly divisorOverride?: number | null
 }
 
+export type AvgPoolPlaces = [stride: Pair | null, padding: Pair, ceilMode: boolean, countIncludePad: boolean, divisorOverride: number | null]
+
+export const avgPoolDefaults = { stride: null, padding: 0, ceilMode: false, countIncludePad: true, divisorOverride: null } as const
+
 /** The mean of each window. x: (N, C, H, W) or (C, H, W). Same as torch.nn.functional.avg_pool2d. */
-export function avgPool2d(x: Tensor, kernelSize: Pair, given: AvgPoolOptions = {}): Tensor {
-  const { stride, padding, ceilMode, countIncludePad, divisorOverride } = optionsOf('avgPool2d', given, { stride: kernelSize, padding: 0, ceilMode: false, countIncludePad: true, divisorOverride: null })
+export function avgPool2d(x: Tensor, kernelSize: Pair, ...given: Given<AvgPoolPlaces, AvgPoolOptions>): Tensor {
+  const { stride, padding, ceilMode, countIncludePad, divisorOverride } = argumentsOf('avgPool2d', given, avgPoolDefaults)
   checkPadding('avgPool2d', kernelSize, padding)
   if (divisorOverride === 0) throw new ValueError('avgPool2d', 'a divisorOverride of 0 was given', 'leave it out to divide by the number of places')
   return batched('avgPool2d', x, (pictures) => {
-    const windows = windowsOver('avgPool2d', pictures.shape, { kernel: kernelSize, stride, padding, ceilMode })
-    const sums = unfold([pictures], { windows, fill: 0 }).sum([3, 4]).permute([0, 3, 1, 2])
+    const windows = windowsOver('avgPool2d', pictures.shape, { kernel: kernelSize, stride: stride ?? kernelSize, padding, ceilMode })
+    const sums = asPictures([unfold([pictures], { windows, fill: 0 }).sum([3, 4])])
     return named('AvgPool2DBackward0', sums.div(divisorOverride ?? placesOf(windows, pictures.shape, countIncludePad)))
   })
 }
@@ -88,25 +115,39 @@ function placesOf({ kernel, stride, padding, output }: Windows, shape: readonly 
 
 /** Means over windows that cut the picture into `outputSize` parts, overlapping where it does not divide; null keeps a size. Same as torch.nn.functional.adaptive_avg_pool2d. */
 export function adaptiveAvgPool2d(x: Tensor, outputSize: AdaptiveSize): Tensor {
-  const given = typeof outputSize === 'number' ? [outputSize, outputSize] : outputSize
   return batched('adaptiveAvgPool2d', x, (pictures) => {
-    const size = pair('adaptiveAvgPool2d', 'outputSize', given.map((part, axis) => part ?? pictures.shape[2 + axis]), 0)
+    const size = partsOf('adaptiveAvgPool2d', outputSize, pictures)
     if (size.every((part) => part === 1)) return pictures.mean([2, 3], true)
-    return named('AdaptiveAvgPool2DBackward0', meansAlong(meansAlong(pictures, 2, size[0]), 3, size[1]))
+    const means = meansAlong(meansAlong(pictures, 2, size[0]), 3, size[1])
+    return own('AdaptiveAvgPool2DBackward0', means === pictures ? pictures.clone() : means)
   })
+}
+
+/** The largest numbers of such windows; with returnIndices [numbers, indices]. Same as torch.nn.functional.adaptive_max_pool2d. */
+export function adaptiveMaxPool2d(x: Tensor, outputSize: AdaptiveSize, ...given: [returnIndices: true] | [options: { readonly returnIndices: true }]): WithIndices
+export function adaptiveMaxPool2d(x: Tensor, outputSize: AdaptiveSize, ...given: Given<[returnIndices: false], { readonly returnIndices?: false }>): Tensor
+export function adaptiveMaxPool2d(x: Tensor, outputSize: AdaptiveSize, ...given: Given<[returnIndices: boolean], { readonly returnIndices?: boolean }>): Tensor | WithIndices
+export function adaptiveMaxPool2d(x: Tensor, outputSize: AdaptiveSize, ...given: Given<[returnIndices: boolean], { readonly returnIndices?: boolean }>): Tensor | WithIndices {
+  const { returnIndices } = argumentsOf('adaptiveMaxPool2d', given, { returnIndices: false })
+  return batched<Tensor | WithIndices>('adaptiveMaxPool2d', x, (pictures) => {
+    const places = constant(adaptiveMaxPlaces(pictures.array, partsOf('adaptiveMaxPool2d', outputSize, pictures)))
+    const largest = own('AdaptiveMaxPool2DBackward0', gather([pictures.flatten(2), places.flatten(2)], 2).reshape(places.shape))
+    return returnIndices ? [largest, places] : largest
+  })
+}
+
+function partsOf(operation: string, outputSize: AdaptiveSize, pictures: Tensor): [number, number] {
+  const given = typeof outputSize === 'number' ? [outputSize, outputSize] : outputSize
+  if (!Array.isArray(given)) throw new ValueError(operation, `outputSize = ${String(outputSize)} is no size`, 'give a number or [height, width]')
+  return pair(operation, 'outputSize', given.map((part: number | null, axis: number) => part ?? pictures.shape[2 + axis]), 0)
 }
 
 /** A number for both, or [height, width], where null keeps a size. */
 export type AdaptiveSize = number | readonly (number | null)[]
 
-/** The mean of each of `count` parts of a dimension: part i goes from ⌊i · size / count⌋ to ⌈(i + 1) · size / count⌉. */
-function meansAlong(x: Tensor, dim: number, count: number): Tensor {
-  const size = x.shape[dim]
-  if (count === size) return x
+/** The mean of each of `count` parts of a dimension. */
+export function meansAlong(x: Tensor, dim: number, count: number): Tensor {
+  if (count === x.shape[dim]) return x
   if (count === 0) return x.narrow(dim, 0, 0)
-  const parts = Array.from({ length: count }, (_, i) => {
-    const start = Math.floor((i * size) / count)
-    return x.narrow(dim, start, Math.ceil(((i + 1) * size) / count) - start).mean(dim, true)
-  })
-  return cat(parts, dim)
+  return cat(adaptiveParts(x.shape[dim], count).map(({ start, end }) => x.narrow(dim, start, end - start).mean(dim, true)), dim)
 }

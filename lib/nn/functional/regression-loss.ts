@@ -2,7 +2,7 @@
 import { checkTensors, named } from '../../autograd/op.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { ValueError } from '../../tensor/errors.ts'
-import { optionsOf } from '../../tensor/options.ts'
+import { argumentsOf, optionsOf, type Given } from '../../tensor/options.ts'
 import { checkBroadcast, reduced, type Reduction } from './loss.ts'
 
 function differences(operation: string, input: Tensor, target: Tensor): Tensor {
@@ -46,11 +46,11 @@ export interface HuberOptions {
   readonly reduction?: Reduction
 }
 
-export const huberDefaults = { delta: 1, reduction: 'mean' } as const
+export const huberDefaults = { reduction: 'mean', delta: 1 } as const
 
 /** ½ · d² where |d| < δ, else δ · (|d| − ½ · δ), of the differences d = input − target (Huber 1964). Same as torch.nn.functional.huber_loss. */
-export function huberLoss(input: Tensor, target: Tensor, given: HuberOptions = {}): Tensor {
-  const { delta, reduction } = optionsOf('huberLoss', given, huberDefaults)
+export function huberLoss(input: Tensor, target: Tensor, ...given: Given<[reduction: Reduction, delta: number], HuberOptions>): Tensor {
+  const { delta, reduction } = argumentsOf('huberLoss', given, huberDefaults)
   if (!(delta > 0)) throw new ValueError('huberLoss', `delta = ${delta} is not above 0`, 'give a positive number')
   return named('HuberLossBackward0', reduced('huberLoss', parabolaThenLine('huberLoss', input, target, delta), reduction))
 }

@@ -1,6 +1,6 @@
 /** Schedules whose rate is the one before, or the initial one, times a factor. */
 import { ValueError } from '../../tensor/errors.ts'
-import { optionsOf, required, withFirst, type FirstOr } from '../../tensor/options.ts'
+import { argumentsOf, required, type Arguments, type Given } from '../../tensor/options.ts'
 import { checkNumber, checkShare, checkWhole, forEachGroup, isNumbers, LRScheduler, type Scheduled } from './schedule.ts'
 
 type Lambda = (epoch: number) => number
@@ -8,9 +8,8 @@ type Lambdas = Lambda | readonly Lambda[]
 
 /** The initial rate times a factor that a function (one, or one for each group) gives for the number of steps made. */
 export class LambdaLR extends LRScheduler<{ readonly lrLambda: readonly Lambda[] }> {
-  constructor(optimizer: Scheduled, first: FirstOr<Lambdas, { readonly lrLambda: Lambdas }>) {
-    const { lrLambda: given } = optionsOf('LambdaLR', withFirst<Lambdas, { readonly lrLambda: Lambdas }>('lrLambda', first, {}), { lrLambda: required })
-    const lrLambda = forEachGroup('LambdaLR', 'lrLambda', optimizer, given)
+  constructor(optimizer: Scheduled, ...given: Arguments<[lrLambda: Lambdas], [], { readonly lrLambda: Lambdas }>) {
+    const lrLambda = forEachGroup('LambdaLR', 'lrLambda', optimizer, argumentsOf('LambdaLR', given, { lrLambda: required }).lrLambda)
     if (!lrLambda.every((fn) => typeof fn === 'function')) throw new ValueError('LambdaLR', 'something that is no function was given', 'give a function from the number of steps to a factor')
     super(optimizer, { lrLambda })
   }
@@ -20,6 +19,9 @@ export class LambdaLR extends LRScheduler<{ readonly lrLambda: readonly Lambda[]
   }
 }
 
+/** Options of which gamma may be left out. */
+type WithGamma<Options> = Options & { readonly gamma?: number }
+
 interface StepOptions {
   readonly stepSize: number
   readonly gamma: number
@@ -27,8 +29,8 @@ interface StepOptions {
 
 /** Times gamma every stepSize steps. */
 export class StepLR extends LRScheduler<StepOptions> {
-  constructor(optimizer: Scheduled, first: FirstOr<number, Partial<StepOptions>>, options: Partial<StepOptions> = {}) {
-    const { stepSize, gamma } = optionsOf('StepLR', withFirst<number, Partial<StepOptions>>('stepSize', first, options), { stepSize: required, gamma: 0.1 })
+  constructor(optimizer: Scheduled, ...given: Arguments<[stepSize: number], [gamma: number], WithGamma<{ readonly stepSize: number }>>) {
+    const { stepSize, gamma } = argumentsOf('StepLR', given, { stepSize: required, gamma: 0.1 })
     super(optimizer, { stepSize: checkWhole('StepLR', 'stepSize', stepSize), gamma: checkNumber('StepLR', 'gamma', gamma) })
   }
   protected rate(epoch: number, lr: number): number {
@@ -43,8 +45,8 @@ interface MultiStepOptions {
 
 /** Times gamma at each of the milestones, as often as it is listed. */
 export class MultiStepLR extends LRScheduler<MultiStepOptions> {
-  constructor(optimizer: Scheduled, first: FirstOr<readonly number[], Partial<MultiStepOptions>>, options: Partial<MultiStepOptions> = {}) {
-    const { milestones, gamma } = optionsOf('MultiStepLR', withFirst<readonly number[], Partial<MultiStepOptions>>('milestones', first, options), { milestones: required, gamma: 0.1 })
+  constructor(optimizer: Scheduled, ...given: Arguments<[milestones: readonly number[]], [gamma: number], WithGamma<{ readonly milestones: readonly number[] }>>) {
+    const { milestones, gamma } = argumentsOf('MultiStepLR', given, { milestones: required, gamma: 0.1 })
     if (!isNumbers(milestones)) throw new ValueError('MultiStepLR', 'milestones are no list of numbers', 'give the numbers of the steps at which the rate changes')
     super(optimizer, { milestones: [...milestones], gamma: checkNumber('MultiStepLR', 'gamma', gamma) })
   }
@@ -60,8 +62,8 @@ interface ConstantOptions {
 
 /** Times `factor` until totalIters steps are made. */
 export class ConstantLR extends LRScheduler<ConstantOptions> {
-  constructor(optimizer: Scheduled, given: Partial<ConstantOptions> = {}) {
-    const { factor, totalIters } = optionsOf('ConstantLR', given, { factor: 1 / 3, totalIters: 5 })
+  constructor(optimizer: Scheduled, ...given: Given<[factor: number, totalIters: number], Partial<ConstantOptions>>) {
+    const { factor, totalIters } = argumentsOf('ConstantLR', given, { factor: 1 / 3, totalIters: 5 })
     super(optimizer, { factor: checkShare('ConstantLR', 'factor', factor), totalIters: checkWhole('ConstantLR', 'totalIters', totalIters) })
   }
   protected rate(epoch: number, lr: number): number {
@@ -78,8 +80,8 @@ interface LinearOptions {
 
 /** Times a factor that goes evenly from startFactor to endFactor in totalIters steps. */
 export class LinearLR extends LRScheduler<LinearOptions> {
-  constructor(optimizer: Scheduled, given: Partial<LinearOptions> = {}) {
-    const { startFactor, endFactor, totalIters } = optionsOf('LinearLR', given, { startFactor: 1 / 3, endFactor: 1, totalIters: 5 })
+  constructor(optimizer: Scheduled, ...given: Given<[startFactor: number, endFactor: number, totalIters: number], Partial<LinearOptions>>) {
+    const { startFactor, endFactor, totalIters } = argumentsOf('LinearLR', given, { startFactor: 1 / 3, endFactor: 1, totalIters: 5 })
     super(optimizer, {
       startFactor: checkShare('LinearLR', 'startFactor', startFactor),
       endFactor: checkShare('LinearLR', 'endFactor', endFactor, { zero: true }),
@@ -101,8 +103,8 @@ interface ExponentialOptions {
 
 /** Times gamma every step. */
 export class ExponentialLR extends LRScheduler<ExponentialOptions> {
-  constructor(optimizer: Scheduled, first: FirstOr<number, ExponentialOptions>) {
-    const { gamma } = optionsOf('ExponentialLR', withFirst<number, ExponentialOptions>('gamma', first, {}), { gamma: required })
+  constructor(optimizer: Scheduled, ...given: Arguments<[gamma: number], [], ExponentialOptions>) {
+    const { gamma } = argumentsOf('ExponentialLR', given, { gamma: required })
     super(optimizer, { gamma: checkNumber('ExponentialLR', 'gamma', gamma) })
   }
   protected rate(epoch: number, lr: number): number {
@@ -116,12 +118,18 @@ interface CosineOptions {
   readonly etaMin: number
 }
 
+interface CosineArguments {
+  /** T_max, which may be called TMax, too. */
+  readonly tMax?: number
+  readonly etaMin?: number
+  readonly TMax?: number
+}
+
 /** etaMin + ½ · (base − etaMin) · (1 + cos(π · t / tMax)), derived from one step to the next (Loshchilov, Hutter 2017). */
 export class CosineAnnealingLR extends LRScheduler<CosineOptions> {
-  /** T_max may be called tMax or TMax. */
-  constructor(optimizer: Scheduled, first: FirstOr<number, Partial<CosineOptions & { readonly TMax: number }>>, options: Partial<CosineOptions> = {}) {
-    const given = withFirst<number, Partial<CosineOptions & { readonly TMax: number }>>('tMax', first, options)
-    const { tMax, etaMin } = optionsOf('CosineAnnealingLR', given, { tMax: given.TMax ?? required, TMax: undefined, etaMin: 0 })
+  constructor(optimizer: Scheduled, ...given: Arguments<[tMax: number], [etaMin: number], CosineArguments>) {
+    const { tMax: placed, TMax, etaMin } = argumentsOf('CosineAnnealingLR', given, { tMax: undefined, etaMin: 0, TMax: undefined }, 2)
+    const tMax = placed ?? TMax
     super(optimizer, { tMax: checkWhole('CosineAnnealingLR', 'tMax', tMax), etaMin: checkNumber('CosineAnnealingLR', 'etaMin', etaMin) })
   }
   protected rate(epoch: number, lr: number, base: number): number {

@@ -1,6 +1,6 @@
 /** The schedule of one cycle. */
 import { ValueError } from '../../tensor/errors.ts'
-import { optionsOf, required, withFirst, type FirstOr } from '../../tensor/options.ts'
+import { argumentsOf, required, type Arguments } from '../../tensor/options.ts'
 import { checkOptimizer, checkShare, checkWhole, forEachGroup, LRScheduler, type Scheduled } from './schedule.ts'
 
 export interface OneCycleArguments {
@@ -29,6 +29,8 @@ const defaults = {
   baseMomentum: 0.85, maxMomentum: 0.95, divFactor: 25, finalDivFactor: 1e4, threePhase: false,
 } as const
 
+type Places = [totalSteps: number | null, epochs: number | null, stepsPerEpoch: number | null, pctStart: number, annealStrategy: 'cos' | 'linear']
+
 interface OneCycleOptions {
   readonly totalSteps: number
   readonly pctStart: number
@@ -53,9 +55,9 @@ interface Phase {
 
 /** One rise to maxLr and one fall (Smith, Topin 2018). It has an end: a step past it is an error. */
 export class OneCycleLR extends LRScheduler<OneCycleOptions> {
-  constructor(optimizer: Scheduled, first: FirstOr<number | readonly number[], OneCycleArguments>, options: Partial<OneCycleArguments> = {}) {
-    const given = optionsOf('OneCycleLR', withFirst<number | readonly number[], OneCycleArguments>('maxLr', first, options), defaults)
-    const { maxLr, pctStart, annealStrategy, cycleMomentum, baseMomentum, maxMomentum, divFactor, finalDivFactor, threePhase } = given
+  constructor(optimizer: Scheduled, ...given: Arguments<[maxLr: number | readonly number[]], Places, OneCycleArguments>) {
+    const chosen = argumentsOf('OneCycleLR', given, defaults)
+    const { maxLr, pctStart, annealStrategy, cycleMomentum, baseMomentum, maxMomentum, divFactor, finalDivFactor, threePhase } = chosen
     checkOptimizer('OneCycleLR', optimizer)
     checkShare('OneCycleLR', 'pctStart', pctStart, { zero: true })
     if (annealStrategy !== 'cos' && annealStrategy !== 'linear') throw new ValueError('OneCycleLR', `${String(annealStrategy)} is no way to anneal`, "give 'cos' or 'linear'")
@@ -64,7 +66,7 @@ export class OneCycleLR extends LRScheduler<OneCycleOptions> {
     const maxLrs = forEachGroup('OneCycleLR', 'maxLr', optimizer, maxLr)
     const initialLrs = maxLrs.map((rate) => rate / divFactor)
     const cycle: OneCycleOptions = {
-      totalSteps: stepsOf(given),
+      totalSteps: stepsOf(chosen),
       pctStart,
       annealStrategy,
       cycleMomentum,

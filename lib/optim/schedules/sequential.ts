@@ -1,6 +1,6 @@
 /** Schedules that take turns. */
 import { StateDictError, ValueError } from '../../tensor/errors.ts'
-import { optionsOf, withFirst, type FirstOr } from '../../tensor/options.ts'
+import { argumentsOf, type Arguments } from '../../tensor/options.ts'
 import { checkOptimizer, isNumbers, LRScheduler, type Scheduled, type SchedulerState } from './schedule.ts'
 
 interface SequentialOptions {
@@ -15,8 +15,8 @@ export class SequentialLR {
   readonly #schedulers: readonly LRScheduler[]
   #milestones: readonly number[]
 
-  constructor(optimizer: Scheduled, first: FirstOr<readonly LRScheduler[], SequentialOptions>, later: readonly number[] | { readonly milestones: readonly number[] } = []) {
-    const { schedulers, milestones } = optionsOf('SequentialLR', withFirst<readonly LRScheduler[], SequentialOptions>('schedulers', first, withFirst<readonly number[], Partial<SequentialOptions>>('milestones', later, {})), { schedulers: [], milestones: [] })
+  constructor(optimizer: Scheduled, ...given: Arguments<[schedulers: readonly LRScheduler[]], [milestones: readonly number[]], SequentialOptions>) {
+    const { schedulers, milestones } = argumentsOf('SequentialLR', given, { schedulers: [], milestones: [] })
     checkOptimizer('SequentialLR', optimizer)
     if (!Array.isArray(schedulers) || !schedulers.every((scheduler) => scheduler instanceof LRScheduler)) throw new ValueError('SequentialLR', 'its second argument is no list of schedules', 'give the schedules in the order in which they take turns')
     if (schedulers.length === 0 || !isNumbers(milestones) || milestones.length !== schedulers.length - 1)
