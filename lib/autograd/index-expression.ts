@@ -70,6 +70,16 @@ export function trueIndices(mask: Tensor): Tensor {
   return positions(found.subarray(0, count))
 }
 
+/** Where elements are not 0, as a vector of positions for each dimension. */
+export function nonzero(x: Tensor): Tensor[] {
+  const flat = trueIndices(x).array.values()
+  let block = x.numel()
+  return x.shape.map((size) => {
+    block /= size
+    return positions(Float32Array.from(flat, (place) => Math.floor(place / block) % size))
+  })
+}
+
 /** Evaluates an index expression: slices and numbers first, as views; then arrays and masks, which copy. */
 export function at(x: Tensor, expression: readonly Index[], isTensor: IsTensor): Tensor {
   const entries = expression.map((index) => toEntry(index, isTensor))

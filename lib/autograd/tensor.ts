@@ -12,7 +12,7 @@ import * as engine from './engine.ts'
 import { enableGrad, isGradEnabled } from './grad-mode.ts'
 import type { Hook, Node } from './graph.ts'
 import { changeInPlace, overwritten } from './in-place.ts'
-import { at, trueIndices, type Index } from './index-expression.ts'
+import { at, nonzero, trueIndices, type Index } from './index-expression.ts'
 import { checkTensors, constant, named, own, scalar, setTensorFactory } from './op.ts'
 import { clamp, clampTensor, gelu, relu, sigmoid, tanh, type GeluOptions } from './ops/activations.ts'
 import { add, compare, div, isNaN, maximum, minimum, mul, pow, powTensor, sub } from './ops/arithmetic.ts'
@@ -1063,7 +1063,7 @@ export class Tensor {
   nonzero(given: { readonly asTuple?: boolean } = {}): Tensor | Tensor[] {
     const { asTuple } = optionsOf('nonzero', given, { asTuple: false })
     if (asTuple) return nonzero(this.ndim === 0 ? this.reshape([1]) : this)
-    return this.ndim === 0 ? constant(NDArray.zeros([this.item() === 0 ? 0 : 1, 0], 'int64')) : stack(nonzero(this), 1)
+    return this.ndim === 0 ? constant(NDArray.zeros([this.item() === 0 ? 0 : 1, 0], 'int64')) : stack(nonzero(this), 0).t()
   }
   /** This where the condition is not 0, else `other`. */
   where(condition: Tensor, other: Operand): Tensor {
