@@ -1018,11 +1018,11 @@ export class Tensor {
   }
   /** Below and on the diagonal of the last two dimensions as it is, 0 above. */
   tril(...given: Given<[diagonal: number], { readonly diagonal?: number }>): Tensor {
-    return named('TrilBackward0', choosing(triangle('tril', this.shape, argumentsOf('tril', given, { diagonal: 0 }).diagonal), this, scalar(0, this.dtype)))
+    return named('TrilBackward0', choosing(triangle('tril', this.shape, argumentsOf('tril', given, { diagonal: 0 }).diagonal), this.contiguous(), scalar(0, this.dtype)))
   }
   /** On and above the diagonal of the last two dimensions as it is, 0 below. */
   triu(...given: Given<[diagonal: number], { readonly diagonal?: number }>): Tensor {
-    return named('TriuBackward0', choosing(triangle('triu', this.shape, argumentsOf('triu', given, { diagonal: 0 }).diagonal), this, scalar(0, this.dtype)))
+    return named('TriuBackward0', choosing(triangle('triu', this.shape, argumentsOf('triu', given, { diagonal: 0 }).diagonal), this.contiguous(), scalar(0, this.dtype)))
   }
   /** This tensor where it is dense in row-major order, else a copy that is. */
   contiguous(): Tensor {
@@ -1044,7 +1044,7 @@ export class Tensor {
   /** A copy with `source` added at the places that gather would read. Same as torch.scatter_add. */
   scatterAdd(...given: Arguments<[dim: number, index: Tensor, src: Tensor], [], { readonly dim: number; readonly index: Tensor; readonly src: Tensor }>): Tensor {
     const { dim, index, src: source } = argumentsOf('scatterAdd', given, { dim: required, index: required, src: required })
-    return named('ScatterAddBackward0', this.add(scatterAdd([source, index], { dim, shape: this.shape })))
+    return named('ScatterAddBackward0', scatterAdd([source, index], { dim, shape: this.shape }).add(this))
   }
   /** A copy with other numbers at the places that gather would read: those of `src`, or a number. Same as torch.scatter. */
   scatter(...given: Scattering): Tensor {
