@@ -34,13 +34,14 @@ export function argumentsOf<G extends readonly unknown[], const D extends Defaul
   const byName = isOptions(last) ? last : undefined
   const count = byName ? given.length - 1 : given.length
   if (count > (places ?? names.length)) throw notOptions(operation, given[places ?? names.length])
-  const options: Record<string, unknown> = {}
-  for (let i = 0; i < count; i++) if (given[i] !== undefined) options[names[i]] = given[i]
+  const chosen: Record<string, unknown> = { ...defaults }
+  for (let i = 0; i < count; i++) choose(operation, chosen, names[i], given[i])
   for (const name in byName) {
-    if (Object.hasOwn(options, name) && byName[name] !== undefined) throw new ValueError(operation, `${name} is given twice`, 'give it in its place or by its name')
-    options[name] ??= byName[name]
+    const place = names.indexOf(name)
+    if (place >= 0 && place < count && given[place] !== undefined && byName[name] !== undefined) throw new ValueError(operation, `${name} is given twice`, 'give it in its place or by its name')
+    choose(operation, chosen, name, byName[name])
   }
-  return optionsOf<Record<string, unknown>, Defaults<Record<string, unknown>>>(operation, options, defaults) as Chosen<OptionsIn<G>, D>
+  return complete(operation, chosen) as Chosen<OptionsIn<G>, D>
 }
 
 /**
@@ -51,14 +52,22 @@ export function argumentsOf<G extends readonly unknown[], const D extends Defaul
 export function optionsOf<T extends object, const D extends Defaults<T>>(operation: string, given: T, defaults: D): Chosen<T, D> {
   if (!isOptions(given)) throw notOptions(operation, given)
   const chosen: Record<string, unknown> = { ...defaults }
-  for (const name in given) {
-    if (!Object.hasOwn(defaults, name)) throw new ValueError(operation, `${name} is no option of it`, `its options are ${Object.keys(defaults).join(', ')}`)
-    if (given[name] === undefined || (given[name] === null && isInstance(chosen[name]))) continue
-    checkChoice(operation, name, given[name], chosen[name])
-    chosen[name] = given[name]
-  }
+  for (const name in given) choose(operation, chosen, name, given[name])
+  return complete(operation, chosen) as Chosen<T, D>
+}
+
+/** Takes a value for one of the defaults, which are the names that there are. */
+function choose(operation: string, chosen: Record<string, unknown>, name: string, value: unknown): void {
+  if (!Object.hasOwn(chosen, name)) throw new ValueError(operation, `${name} is no option of it`, `its options are ${Object.keys(chosen).join(', ')}`)
+  const fallback = chosen[name]
+  if (value === undefined || (value === null && isInstance(fallback))) return
+  checkChoice(operation, name, value, fallback)
+  chosen[name] = value
+}
+
+function complete(operation: string, chosen: Record<string, unknown>): Record<string, unknown> {
   for (const name in chosen) if (chosen[name] === required) throw new ValueError(operation, `${name} is missing`, `give it by name, as in { ${name}: value }`)
-  return chosen as Chosen<T, D>
+  return chosen
 }
 
 /** An object of a class, such as a generator: null stands for it where it is the default. */
