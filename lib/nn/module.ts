@@ -93,6 +93,20 @@ export abstract class AnyModule extends Callable {
     const { prefix } = argumentsOf('namedModules', given, { prefix: '' })
     for (const [module, name] of this.#collect(prefix, new Map())) yield [name, module]
   }
+  /** The module of a name with dots, such as 'blocks.0.attn'; this one for ''. Throws where there is none. */
+  getSubmodule(target: string): AnyModule {
+    return target.split('.').reduce((module: AnyModule, part) => {
+      const found = part === '' && target === '' ? module : [...module.ownModules()].find(([name]) => name === part)?.[1]
+      if (!found) throw new ValueError(`${this.constructor.name}.getSubmodule`, `it has no submodule '${target}'`, 'namedModules() lists those that there are')
+      return found
+    }, this)
+  }
+  /** The parameter of a name with dots, such as 'head.weight'. Throws where there is none. */
+  getParameter(target: string): Parameter {
+    const dot = target.lastIndexOf('.')
+    for (const [name, parameter] of this.getSubmodule(target.slice(0, Math.max(dot, 0))).ownParameters()) if (name === target.slice(dot + 1)) return parameter
+    throw new ValueError(`${this.constructor.name}.getParameter`, `it has no parameter '${target}'`, 'namedParameters() lists those that there are')
+  }
   *modules(): Generator<AnyModule> {
     yield* this.#collect('', new Map()).keys()
   }

@@ -230,4 +230,18 @@ test('as in PyTorch, a state dict shows the state that the optimizer goes on wit
   assert.is(momentOf(second.stateDict()), before)
 })
 
+// w.grad = torch.ones(2); o = torch.optim.SGD([w, v], lr=0.1); o.step(); o.state_dict()['state'] -> {0: {'momentum_buffer': None}}; another, with that state: w.tolist()
+test('SGD without momentum notes that a parameter has none, and goes on from there', () => {
+  const [w, v] = [leaf([1, 1], [1, 1]), zeros([2], { requiresGrad: true })]
+  const first = new optim.SGD([w, v], { lr: 0.1 })
+  assert.equal(first.stateDict().state, {})
+  first.step()
+  assert.equal(first.stateDict().state, { 0: { momentum_buffer: null } })
+  const second = new optim.SGD([w, v], { lr: 0.1 })
+  second.loadStateDict(first.stateDict())
+  second.step()
+  assert.equal(w.tolist(), [0.7999999523162842, 0.7999999523162842])
+  assert.equal(second.stateDict().state, { 0: { momentum_buffer: null } })
+})
+
 test.run()

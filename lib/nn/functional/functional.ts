@@ -16,4 +16,5 @@ export { batchNorm, cosineSimilarity, groupNorm, layerNorm, normalize, type Norm
 export { huberLoss, l1Loss, mseLoss, smoothL1Loss, type HuberOptions, type SmoothL1Options } from './regression-loss.ts'
 export { pad, type PadMode, type PadOptions } from './pad.ts'
 export { adaptiveAvgPool2d, adaptiveMaxPool2d, avgPool2d, maxPool2d, type AdaptiveSize, type AvgPoolOptions, type MaxPoolOptions, type PoolOptions, type WithIndices } from './pooling.ts'
+export { pixelShuffle, pixelUnshuffle } from './pixel-shuffle.ts'
 export { unfold, type UnfoldOptions } from './unfold.ts'
