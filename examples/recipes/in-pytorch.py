@@ -13,10 +13,13 @@ import pathlib
 import sys
 import time
 
-import numpy as np
-import torch
-from torch import nn
-from torch.nn import functional as F
+try:
+    import numpy as np
+    import torch
+    from torch import nn
+    from torch.nn import functional as F
+except ModuleNotFoundError as error:
+    sys.exit(f'{sys.executable} has no {error.name}: install what is missing (python3 -m pip install torch numpy), or use a Python that has both')
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / 'training/pytorch'))

@@ -1,11 +1,11 @@
 /** The training program from outside: what a run leaves, and what happens to what cannot be meant. */
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { PNG } from 'pngjs'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { data, io } from 'vitgrad'
+import { data, io, zeros } from 'vitgrad'
 import { command, linesIn, newFolder, root, shortRun, type Command, type Outcome } from './train-command.ts'
 
 let finished: Promise<string> | undefined
@@ -90,7 +90,27 @@ test('a checkpoint of another run, and one that is broken, are refused', async (
   writeFileSync(settings, readFileSync(settings, 'utf8').replace('"dim": 16', '"dim": 32'))
   assertRefused(await command('train', ['--out', folder, '--resume']), 1, /checkpoint\.safetensors belongs to another run: it has --dim 16 \(the run has 32\)/)
   writeFileSync(join(folder, 'checkpoint.safetensors'), 'broken')
-  assertRefused(await command('train', ['--out', folder, '--resume']), 1, /checkpoint\.safetensors/)
+  assertRefused(await command('train', ['--out', folder, '--resume']), 1, /checkpoint\.safetensors is no whole safetensors file.*\nPut back a whole one, or begin anew with --overwrite/)
+})
+
+test('a run that lacks one of its files does not begin anew by itself', async () => {
+  for (const name of ['settings.json', 'metrics.jsonl']) {
+    const folder = await aCopy()
+    rmSync(join(folder, name))
+    const before = readdirSync(folder)
+    assertRefused(await command('train', ['--out', folder, '--resume']), 1, new RegExp(`${name} is missing.*: put it back, or begin anew with --overwrite`))
+    assert.equal(readdirSync(folder), before)
+  }
+})
+
+test('a command to go on with can be copied, whatever the folder is called', async () => {
+  const folder = join(newFolder(), 'my "first" $run')
+  const { out } = await command('train', [...shortRun, '--epochs', '100', '--out', folder], async (child, soFar) => {
+    while (!soFar().includes('pictures') && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 5))
+    child.kill('SIGINT')
+  })
+  const word = /To go on: npm run train -- --out (.*) --resume/.exec(out)?.[1]
+  assert.is(spawnSync('bash', ['-c', `printf %s ${word}`], { encoding: 'utf8' }).stdout, folder)
 })
 
 test('two processes do not train in one folder', async () => {
@@ -132,6 +152,8 @@ test('numbers that blow up stop the run, which names the step and the first bad 
 test('what cannot be meant is a usage error', async () => {
   assertRefused(await command('train', ['--epochs', 'none']), 2, /--epochs none: give a whole number of at least 1\nnpm run train -- --help lists the options/)
   assertRefused(await command('train', ['--dim', '10', '--heads', '3']), 2, /3 heads do not divide a dim of 10/)
+  assertRefused(await command('train', ['--dim', '1000000']), 2, /holds more than 2\^32 numbers/)
+  assertRefused(await command('train', ['--config', 'README.md']), 2, /README\.md is no JSON/)
   assertRefused(await command('predict', []), 2, /name a run or a model file, and pictures/)
 })
 
@@ -144,9 +166,9 @@ test('missing data are named, with what to do', async () => {
 test('pictures in folders are learnt from; one that is broken is named, or left out', async () => {
   const pictures = pictureFolder()
   const broken = join(pictures, 'disk', 'broken.png')
-  writeFileSync(broken, 'no picture')
+  writeFileSync(broken, readFileSync(join(pictures, 'disk', '0.png')).subarray(0, 500))
   const args = ['--data', pictures, '--epochs', '1', '--dim', '16', '--depth', '1', '--heads', '2', '--patch', '8', '--workers', '1']
-  assertRefused(await command('train', args), 1, /broken\.png cannot be decoded[^]*--bad-pictures skip/)
+  assertRefused(await command('train', args), 1, /broken\.png cannot be decoded \(it ends too soon\)[^]*--bad-pictures skip/)
   const { code, out, err } = await command('train', [...args, '--bad-pictures', 'skip'])
   assert.is(code, 0, err)
   assert.match(err, /1 picture cannot be decoded and is left out, 40 remain: .*broken\.png/)
@@ -174,6 +196,11 @@ test('a kept model is tested and asked', async () => {
   const { vitgrad } = io.safetensorsMetadata(join(folder, 'best.safetensors'))
   io.saveSafetensors(stranger, {}, { vitgrad: vitgrad.replace('VisionTransformer', 'Perceptron') })
   assertRefused(await command('predict', [stranger, 'x.png']), 1, /does not say how its model is built \(it is a Perceptron\)/)
+  const weights = io.loadSafetensors(join(folder, 'best.safetensors'))
+  io.saveSafetensors(stranger, { ...weights, 'head.bias': zeros([11]) }, { vitgrad })
+  assertRefused(await command('predict', [stranger, 'x.png']), 1, /does not hold the weights of the model that it describes \(.*head\.bias has shape \(11,\)/)
+  io.saveSafetensors(stranger, { ...weights, 'head.bias': zeros([10]).fill_(NaN) }, { vitgrad })
+  assertRefused(await command('predict', [stranger, 'x.png']), 1, /is of no use: the weights of head\.bias are not finite/)
 })
 
 test('a model is exported once, and then not overwritten; a full disk leaves nothing', async () => {

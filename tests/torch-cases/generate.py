@@ -1641,6 +1641,8 @@ def write_archive(path):
 
 
 def main():
+    if len(sys.argv) < 3:
+        sys.exit('\n'.join(__doc__.splitlines()[:5]))
     if sys.argv[1] == '--replay':
         sys.exit(1 if replay(sys.argv[2]) else 0)
     if sys.argv[1] == '--archive':

@@ -169,14 +169,14 @@ def main():
         sys.exit(start_processes(options.processes))
 
     distributed.init_process_group('gloo')
-    is_first = distributed.get_rank() == 0
+    is_first, processes = distributed.get_rank() == 0, distributed.get_world_size()
     say = print if is_first else lambda *_, **__: None
     torch.manual_seed(options.seed + distributed.get_rank())
     model, metadata, normalization = load_model(options.model)
 
     sample, about_sample = read_safetensors(here / 'sample.safetensors')
     loss = start_loss(model, sample['pictures'], sample['labels'].long())
-    say(f'{distributed.get_world_size()} processes, loss of the sample {loss:.6f}, in vitgrad {float(about_sample["loss"]):.6f}', flush=True)
+    say(f'{processes} process{"es" if processes > 1 else ""}, loss of the sample {loss:.6f}, in vitgrad {float(about_sample["loss"]):.6f}', flush=True)
 
     pictures, labels = load_data(options.data, normalization)
     if pictures.shape[1:] != sample['pictures'].shape[1:]:
