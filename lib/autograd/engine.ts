@@ -8,7 +8,7 @@ import { allocatingIn, discard, evict, reclaim, Region, type Storage } from '../
 import { checkAnomaly } from './anomaly.ts'
 import { enableGrad, isGradEnabled, noGrad } from './grad-mode.ts'
 import { runHook, type Edge, type Node } from './graph.ts'
-import { checkTensors, constant, edgeOf } from './op.ts'
+import { checkTensors, constant, edgeOf, named } from './op.ts'
 import type { Tensor } from './tensor.ts'
 
 export interface BackwardOptions {
@@ -234,8 +234,8 @@ function accumulate(tensor: Tensor, grad: Tensor, arrivals: Arrivals): void {
   const before = tensor.grad
   if (before && !sameShape(before.shape, tensor.shape))
     throw new GraphError('backward', `the grad of a tensor of shape ${showShape(tensor.shape)} has been set to a tensor of shape ${showShape(before.shape)}`, 'set it to null or to a tensor of the same shape')
-  if (!before) tensor.grad = grad.requiresGrad ? grad.clone() : tensor.newGrad(grad.array, arrivals.give(grad))
-  else if (isGradEnabled() || before.requiresGrad || !before.isContiguous()) tensor.grad = before.add(grad)
+  if (!before) tensor.grad = grad.requiresGrad ? named('CopyBackwards', grad.clone()) : tensor.newGrad(grad.array, arrivals.give(grad))
+  else if (isGradEnabled() || !before.isContiguous()) tensor.grad = before.add(grad)
   else {
     const [sum] = arrivals.compute(() => [before.add(grad)])
     kernels().copy(before.array, sum.array)

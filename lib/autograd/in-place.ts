@@ -2,6 +2,7 @@
 import { cast, promote } from '../tensor/dtype.ts'
 import { GraphError, ShapeError, ValueError } from '../tensor/errors.ts'
 import { kernels } from '../tensor/kernels/active.ts'
+import { orderOf } from '../tensor/layout.ts'
 import { NDArray } from '../tensor/ndarray.ts'
 import { sameShape, showShape } from '../tensor/shape.ts'
 import { isGradEnabled, noGrad } from './grad-mode.ts'
@@ -16,13 +17,21 @@ export const overwritten = defineOp('copy', {
   backward: ({ shapes, needs }, grad) => [needs[0] ? constant(NDArray.zeros(shapes[0])) : null, needs[1] ? sumTo(grad, shapes[1]) : null],
 })
 
+interface Look {
+  /** Takes the view. */
+  readonly look: (from: Tensor) => Tensor
+  /** The dimensions of the tensor it is taken of, the one whose neighbours lie farthest apart first: of others it may not be there to take. */
+  readonly order: readonly number[]
+}
+
 /** A tensor of which the view that `look` takes has been replaced by `value`. The numbers are already in place. */
 export const viewReplaced = defineOp('copy_slices', {
-  forward: (_, [base]: [base: NDArray, value: NDArray], _look: (from: Tensor) => Tensor) => base,
-  backward({ shapes: [shape], needs }, grad, look) {
-    const kept = constant(NDArray.full(shape, 1))
+  forward: (_, [base]: [base: NDArray, value: NDArray], _look: Look) => base,
+  backward({ shapes: [shape], needs }, grad, { look, order }) {
+    const back = order.map((_, d) => order.indexOf(d))
+    const kept = constant(NDArray.full(order.map((d) => shape[d]), 1)).permute(back)
     noGrad(() => kernels().fill(look(kept).array, 0))
-    return [needs[0] ? choosing(kept, grad, 0) : null, needs[1] ? look(grad) : null]
+    return [needs[0] ? choosing(kept, grad, 0) : null, needs[1] ? look(grad.permute(order).contiguous().permute(back)) : null]
   },
 })
 
@@ -47,6 +56,6 @@ export function changeInPlace(name: string, target: Tensor, compute: (old: Tenso
     throw new GraphError(name, `the tensor of shape ${showShape(target.shape)} is a view that was taken inside noGrad, but changed outside of it, where gradients are recorded`, 'take the view outside of noGrad, or change it inside')
   kernels().copy(target.array, result.array)
   target.array.storage.version++
-  if (recorded) base.replaceHistory(base === target ? result : named('CopySlices', viewReplaced([base, result], (from) => target.viewOf(from))))
+  if (recorded) base.replaceHistory(base === target ? result : named('CopySlices', viewReplaced([base, result], { look: (from) => target.viewOf(from), order: orderOf(base.shape, [base.array.strides]) ?? base.shape.map((_, d) => d) })))
   return target
 }

@@ -1,8 +1,9 @@
 /** Python's index expressions: x.at(':', 0, '1:', '::2', '...', null, [0, 2], mask). */
-import { IndexError, ValueError } from '../tensor/errors.ts'
+import { cast } from '../tensor/dtype.ts'
+import { IndexError, ShapeError, ValueError } from '../tensor/errors.ts'
 import { broadcastShapes, numelOf, showShape, type Shape } from '../tensor/shape.ts'
 import { constant, named, own } from './op.ts'
-import { checkedIndex, take } from './ops/indexing.ts'
+import { checkedIndex, put, putAdd, take } from './ops/indexing.ts'
 import { slice } from './ops/views.ts'
 import { NDArray, type Range } from '../tensor/ndarray.ts'
 import type { Tensor } from './tensor.ts'
@@ -117,6 +118,21 @@ export function at(x: Tensor, expression: readonly Index[], isTensor: IsTensor):
   if (arrays.length > 0) return indexArrays(view, arrays)
   const takesNoSlice = full.every((index, d) => index === '...' || (typeof index === 'string' && saysItsStop(index, x.shape[d])))
   return view === x ? named(takesNoSlice ? 'AliasBackward0' : 'SliceBackward0', slice([x], whole(x.shape))) : view
+}
+
+/**
+ * A copy of x with `values`, stretched, in place of what an index expression reads, or with them added to it. An element that is read several
+ * times takes the last value, or the sum.
+ */
+export function replaceAt(x: Tensor, expression: readonly Index[], values: Tensor, accumulate: boolean, isTensor: IsTensor): Tensor {
+  if (x.numel() > 2 ** 24) throw new IndexError('indexPut_', `the tensor of shape ${showShape(x.shape)} holds more than 2^24 numbers, whose places float32 cannot tell apart`, 'change a part of it, such as at(0)')
+  const everywhere = NDArray.from(Float32Array.from({ length: x.numel() }, (_, i) => i), x.shape, 'int64')
+  const places = at(constant(everywhere), expression, isTensor).contiguous()
+  if (values.ndim > places.ndim || values.shape.some((size, d) => size !== 1 && size !== places.shape.at(d - values.ndim)))
+    throw new ShapeError('indexPut_', `values of shape ${showShape(values.shape)} do not fit ${showShape(places.shape)}, which the index chooses`, 'give one number, or values of that shape')
+  const given = values.expand(places.shape)
+  if (accumulate) return x.add(putAdd([given.reshape([-1]), places.reshape([-1])], [x.numel()]).reshape(x.shape))
+  return put([x, given.dtype === x.dtype ? given : constant(cast('indexPut_', given.array, x.dtype)), places])
 }
 
 /** The range of each dimension that takes all of it. */

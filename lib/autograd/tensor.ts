@@ -1,5 +1,5 @@
 /** Tensor: an array of numbers that remembers how it was computed. Its methods only delegate to operations. */
-import { cast, castNumber, checkHoldsFractions, checkIsFloat, checkIsNoMask, promote } from '../tensor/dtype.ts'
+import { cast, castNumber, checkHoldsFractions, checkIsFloat, checkIsNoMask } from '../tensor/dtype.ts'
 import { GraphError, IndexError, ShapeError, ValueError } from '../tensor/errors.ts'
 import { formatTensor } from '../tensor/format.ts'
 import { orderOf } from '../tensor/layout.ts'
@@ -12,10 +12,10 @@ import * as engine from './engine.ts'
 import { enableGrad, isGradEnabled } from './grad-mode.ts'
 import type { Hook, Node } from './graph.ts'
 import { changeInPlace, overwritten } from './in-place.ts'
-import { at, nonzero, trueIndices, type Index } from './index-expression.ts'
+import { at, nonzero, replaceAt, trueIndices, type Index } from './index-expression.ts'
 import { checkTensors, constant, named, own, scalar, setTensorFactory } from './op.ts'
 import { clamp, clampTensor, gelu, relu, sigmoid, tanh, type GeluOptions } from './ops/activations.ts'
-import { add, compare, div, isNaN, maximum, minimum, mul, pow, powTensor, sub } from './ops/arithmetic.ts'
+import { add, compare, div, divRounded, isNaN, maximum, minimum, mul, pow, powTensor, sub } from './ops/arithmetic.ts'
 import { checkedIndex, gather, scatter, scatterAdd, take } from './ops/indexing.ts'
 import { cat, flip, stack } from './ops/joining.ts'
 import { matmulAny } from './ops/matmul.ts'
@@ -53,6 +53,11 @@ type OfDim = Arguments<[dim: number], [], { readonly dim: number }>
 interface RollOptions {
   readonly shifts: number | readonly number[]
   readonly dims?: number | readonly number[]
+}
+
+interface ValueOptions {
+  /** What the product or quotient is multiplied by. */
+  readonly value?: number
 }
 
 /** What the other operand is multiplied by. */
@@ -347,13 +352,13 @@ export class Tensor {
     return copy
   }
   /** Takes over the history of `result` after an in-place change. A gradient that is kept is from now on that of the result. */
-  replaceHistory(result: Tensor): void {
+  replaceHistory(result: Tensor): this {
     const retained = this.#node?.retained ?? []
     const kept = retained.findIndex(({ tensor }) => tensor === this)
     if (kept >= 0) retained.splice(kept, 1)
     this.attach(result.gradFn, result.outputIndex)
     this.#history++
-    if (kept >= 0) this.retainGrad()
+    return kept >= 0 ? this.retainGrad() : this
   }
   /** A view whose base was changed in place has the history of the same view taken anew. */
   #followBase(): void {
@@ -380,11 +385,9 @@ export class Tensor {
   div(other: Operand, given: { readonly roundingMode?: 'floor' | 'trunc' | null } = {}): Tensor {
     const { roundingMode } = optionsOf('div', given, { roundingMode: null })
     const divisor = toTensor('div', other, this)
-    const quotient = div([this, divisor])
-    if (roundingMode === null) return quotient
+    if (roundingMode === null) return div([this, divisor])
     if (roundingMode !== 'floor' && roundingMode !== 'trunc') throw new ValueError('div', `${String(roundingMode)} is no way to round`, "give 'floor' or 'trunc'")
-    const rounded = named('DivBackward2', roundingMode === 'floor' ? quotient.floor() : quotient.trunc())
-    return promote(this.dtype, divisor.dtype) === 'float32' ? rounded : rounded.long()
+    return named('DivBackward2', divRounded([this, divisor], roundingMode))
   }
   /** x / other, rounded down. */
   floorDivide(other: Operand): Tensor {
@@ -405,6 +408,21 @@ export class Tensor {
   }
   minimum(other: Operand): Tensor {
     return minimum([this, toTensor('minimum', other, this)])
+  }
+  /** this + weight · (end − this). */
+  lerp(end: Tensor, weight: Operand): Tensor {
+    checkTensors('lerp', [end])
+    return named(`LerpBackward${typeof weight === 'number' ? 0 : 1}`, this.add(end.sub(this).mul(weight)))
+  }
+  /** this + value · a · b. */
+  addcmul(a: Tensor, b: Tensor, given: ValueOptions = {}): Tensor {
+    checkTensors('addcmul', [a, b])
+    return named('AddcmulBackward0', this.add(a.mul(b), { alpha: optionsOf('addcmul', given, { value: 1 }).value }))
+  }
+  /** this + value · a / b. */
+  addcdiv(a: Tensor, b: Tensor, given: ValueOptions = {}): Tensor {
+    checkTensors('addcdiv', [a, b])
+    return named('AddcdivBackward0', this.add(a.div(b), { alpha: optionsOf('addcdiv', given, { value: 1 }).value }))
   }
   neg(): Tensor {
     return pointwise.neg([this])
@@ -559,9 +577,13 @@ export class Tensor {
   trunc(): Tensor {
     return this.dtype === 'float32' ? named('TruncBackward0', this.abs().floor().mul(this.sign())) : this.clone()
   }
-  /** To the nearest whole number, halves to the even one. */
-  round(): Tensor {
-    return pointwise.round([this])
+  /** To the nearest whole number, halves to the even one; `{ decimals: 2 }` to the nearest hundredth, `{ decimals: -2 }` to hundreds. */
+  round(given: { readonly decimals?: number } = {}): Tensor {
+    const { decimals } = optionsOf('round', given, { decimals: 0 })
+    if (decimals === 0) return pointwise.round([this])
+    if (!Number.isInteger(decimals)) throw new ValueError('round', `decimals = ${decimals} is not a whole number`, 'give the number of decimals to keep')
+    const unit = 10 ** Math.abs(decimals)
+    return named('RoundBackward1', decimals > 0 ? this.mul(unit).round().div(unit) : this.div(unit).round().mul(unit))
   }
   sin(): Tensor {
     return pointwise.sin([this])
@@ -981,7 +1003,7 @@ export class Tensor {
       throw new ValueError('repeat', `[${times.join(', ')}] does not say how often each dimension of ${showShape(this.shape)} is repeated`, 'give a whole number of at least 0 for each dimension')
     const sizes = times.map((_, d) => (d < lead ? 1 : this.shape[d - lead]))
     const blocks = this.reshape(sizes.flatMap((size) => [1, size])).expand(times.flatMap((n, d) => [n, sizes[d]]))
-    return own('RepeatBackward0', blocks.clone().reshape(times.map((n, d) => n * sizes[d])))
+    return own('RepeatBackward0', pointwise.contiguous([blocks]).reshape(times.map((n, d) => n * sizes[d])))
   }
   /** As repeat, but dimensions that are not named stay as they are. */
   tile(...dims: Listed<'dims'>): Tensor {
@@ -1033,7 +1055,7 @@ export class Tensor {
 
   /** Python's index expression: x[:, 0, 1::2] is x.at(':', 0, '1::2'); null adds a dimension, arrays, tensors and masks choose elements. */
   at(...expression: Index[]): Tensor {
-    return at(this, expression, (index): index is Tensor => index instanceof Tensor)
+    return at(this, expression, isTensor)
   }
   /** out[i][j] = x[i][index[i][j]] for dim 1. Same as torch.gather. */
   gather(...given: Arguments<[dim: number, index: Tensor], [], { readonly dim: number; readonly index: Tensor }>): Tensor {
@@ -1121,6 +1143,15 @@ export class Tensor {
   exp_(): this {
     return this.#inPlace('exp_', (old) => old.exp())
   }
+  lerp_(end: Tensor, weight: Operand): this {
+    return this.#inPlace('lerp_', (old) => old.lerp(end, weight))
+  }
+  addcmul_(a: Tensor, b: Tensor, given?: ValueOptions): this {
+    return this.#inPlace('addcmul_', (old) => old.addcmul(a, b, given))
+  }
+  addcdiv_(a: Tensor, b: Tensor, given?: ValueOptions): this {
+    return this.#inPlace('addcdiv_', (old) => old.addcdiv(a, b, given))
+  }
   sqrt_(): this {
     return this.#inPlace('sqrt_', (old) => old.sqrt())
   }
@@ -1152,6 +1183,11 @@ export class Tensor {
     return this.#inPlace('zero_', (old) => named('ZeroBackward0', overwritten([old, scalar(0)])))
   }
   /** `value` where the mask is not 0. */
+  /** Puts values, or one value, in place of what at(...expression) reads, or adds them to it: indexPut_([':', [0, 2]], 1) is Python's x[:, [0, 2]] = 1. */
+  indexPut_(expression: readonly Index[], values: Operand, ...given: Given<[accumulate: boolean], { readonly accumulate?: boolean }>): this {
+    const { accumulate } = argumentsOf('indexPut_', given, { accumulate: false })
+    return this.#inPlace('indexPut_', (old) => named('IndexPutBackward0', replaceAt(old, expression, toTensor('indexPut_', values, old), accumulate, isTensor)))
+  }
   maskedFill_(...given: Filling): this {
     return this.#inPlace('maskedFill_', (old) => old.maskedFill(...given))
   }
@@ -1189,6 +1225,8 @@ export class Tensor {
     })
   }
 }
+
+const isTensor = (index: unknown): index is Tensor => index instanceof Tensor
 
 /** alpha · other */
 function scaled(operation: string, other: Tensor, given: Scaled): Tensor {

@@ -1,7 +1,7 @@
 /** What `data` offers. */
 export { cifar10, cifar10Classes, type Cifar10Options } from './cifar10.ts'
 export { cifar100, cifar100Classes, cifar100CoarseClasses, type Cifar100Options } from './cifar100.ts'
-export { randomSplit, Subset, TensorDataset, type Dataset, type Sample } from './dataset.ts'
+export { Dataset, randomSplit, Subset, TensorDataset, type Sample } from './dataset.ts'
 export { ImageFolder, imageFolder, type ImageFolderOptions, type SkippedPicture } from './image-folder.ts'
 export { ImageDataset, type ImageDatasetOptions, type PicturesOptions } from './image-dataset.ts'
 export type { LabelledImages } from './image-source.ts'

@@ -6,8 +6,8 @@ import { take } from '../autograd/ops/indexing.ts'
 import { Tensor } from '../autograd/tensor.ts'
 import { IndexError, ShapeError, ValueError } from '../tensor/errors.ts'
 import { NDArray } from '../tensor/ndarray.ts'
-import { optionsOf } from '../tensor/options.ts'
-import type { Generator } from '../tensor/random.ts'
+import { argumentsOf, type Given } from '../tensor/options.ts'
+import { defaultGenerator, type Generator } from '../tensor/random.ts'
 import { showShape } from '../tensor/shape.ts'
 import type { SampleGenerators } from './image-source.ts'
 import type { PlainSource } from './portable.ts'
@@ -15,11 +15,12 @@ import type { PlainSource } from './portable.ts'
 /** One sample: its parts, such as a picture and its label. */
 export type Sample = readonly (Tensor | number)[]
 
-export interface Dataset {
+/** A dataset of one's own extends it, or is any object that has the same. Same as torch.utils.data.Dataset. */
+export abstract class Dataset {
   /** Number of samples. */
-  readonly length: number
+  abstract readonly length: number
   /** Sample `index`, from 0 on. */
-  get(index: number): Sample
+  abstract get(index: number): Sample
   /**
    * Several samples, each part stacked along a new first dimension; where it is missing they are read one by one.
    * What is random about sample n of them is drawn from generators(n), as a loader wants it, or else from the default generator.
@@ -48,6 +49,8 @@ export function batchOf(dataset: Dataset, indices: readonly number[], generators
 
 /** Stacks samples part by part; numbers become a vector. */
 function collate(samples: readonly Sample[]): Tensor[] {
+  const alone = samples.findIndex((sample) => !Array.isArray(sample))
+  if (alone >= 0) throw new ValueError('collate', `sample ${alone} of a batch is no list of its parts`, 'return [picture, label], or [x] for a single part')
   const parts = samples[0]?.length ?? 0
   if (samples.some((sample) => sample.length !== parts)) throw new ShapeError('collate', 'samples of a batch have different numbers of parts', 'return as many parts for every index')
   return Array.from({ length: parts }, (_, p) => stack(samples.map((sample) => toScalar(sample[p]))))
@@ -62,10 +65,11 @@ export function checkSampleIndex(operation: string, index: number, length: numbe
 }
 
 /** Samples that are rows of tensors of equal first size. Same as torch.utils.data.TensorDataset. */
-export class TensorDataset implements Dataset {
+export class TensorDataset extends Dataset {
   readonly tensors: readonly Tensor[]
 
   constructor(...tensors: Tensor[]) {
+    super()
     if (tensors.length === 0) throw new ValueError('TensorDataset', 'no tensors were given', 'give at least one')
     checkTensors('TensorDataset', tensors)
     const odd = tensors.find((tensor) => tensor.ndim === 0 || tensor.shape[0] !== tensors[0].shape[0])
@@ -79,7 +83,7 @@ export class TensorDataset implements Dataset {
     checkSampleIndex('TensorDataset', index, this.length)
     return this.tensors.map((tensor) => tensor.select(0, index))
   }
-  getItems(indices: readonly number[]): Tensor[] {
+  override getItems(indices: readonly number[]): Tensor[] {
     indices.forEach((index) => checkSampleIndex('TensorDataset', index, this.length))
     const rows = constant(NDArray.from(Float32Array.from(indices), [indices.length], 'int64'))
     return this.tensors.map((tensor) => take([tensor, rows]))
@@ -87,11 +91,12 @@ export class TensorDataset implements Dataset {
 }
 
 /** Some samples of another dataset. Same as torch.utils.data.Subset. */
-export class Subset implements Dataset {
+export class Subset extends Dataset {
   readonly dataset: Dataset
   readonly indices: readonly number[]
 
   constructor(dataset: Dataset, indices: readonly number[]) {
+    super()
     checkDataset('Subset', dataset)
     if (!Array.isArray(indices)) throw new ValueError('Subset', 'its second argument is no list', 'give the numbers of the samples')
     indices.forEach((index) => checkSampleIndex('Subset', index, dataset.length))
@@ -105,11 +110,11 @@ export class Subset implements Dataset {
     checkSampleIndex('Subset', index, this.length)
     return this.dataset.get(this.indices[index])
   }
-  getItems(indices: readonly number[], generators?: SampleGenerators): Tensor[] {
+  override getItems(indices: readonly number[], generators?: SampleGenerators): Tensor[] {
     indices.forEach((index) => checkSampleIndex('Subset', index, this.length))
     return batchOf(this.dataset, indices.map((index) => this.indices[index]), generators)
   }
-  portable(): PortableSamples | null {
+  override portable(): PortableSamples | null {
     const all = this.dataset.portable?.() ?? null
     return all && { source: all.source, indexOf: (sample) => all.indexOf(this.indices[sample]) }
   }
@@ -119,8 +124,8 @@ export class Subset implements Dataset {
  * Cuts a dataset at random into parts of the given lengths, or of the given fractions that add up to 1; what fractions leave over goes to the
  * first parts, one sample each. Same draws as torch.utils.data.random_split.
  */
-export function randomSplit(dataset: Dataset, lengths: readonly number[], given: { readonly generator?: Generator } = {}): Subset[] {
-  const { generator } = optionsOf('randomSplit', given, { generator: undefined })
+export function randomSplit(dataset: Dataset, lengths: readonly number[], ...given: Given<[generator: Generator], { readonly generator?: Generator }>): Subset[] {
+  const { generator } = argumentsOf('randomSplit', given, { generator: defaultGenerator })
   checkDataset('randomSplit', dataset)
   if (!Array.isArray(lengths)) throw new ValueError('randomSplit', 'its second argument is no list', 'give the length of each part, or its fraction')
   const counts = isFractions(lengths) ? countsOf(lengths, dataset.length) : lengths

@@ -2,7 +2,7 @@
 import { constant } from '../autograd/op.ts'
 import type { Tensor } from '../autograd/tensor.ts'
 import { NDArray } from '../tensor/ndarray.ts'
-import { checkSampleIndex, type Dataset, type PortableSamples } from './dataset.ts'
+import { checkSampleIndex, Dataset, type PortableSamples } from './dataset.ts'
 import { fromDefaultGenerator, ImageSource, type LabelledImages, type PreparedBatch, type SampleGenerators } from './image-source.ts'
 import type { Size } from './picture.ts'
 import { toPlain, type PlainSource } from './portable.ts'
@@ -37,7 +37,7 @@ export interface PicturesOptions {
 export const picturesDefaults = ({ transform }: PicturesOptions) => ({ train: true, count: undefined, transform: undefined, normalize: !transform })
 
 /** Samples [picture (C, H, W), label]. A value is byte / 255, transformed, and (value − mean) / std, rounded as PyTorch rounds it. */
-export class ImageDataset implements Dataset {
+export class ImageDataset extends Dataset {
   readonly classes: readonly string[]
   readonly #source: ImageSource
   #plain: PlainSource | null = null
@@ -45,6 +45,7 @@ export class ImageDataset implements Dataset {
   readonly #options: ImageDatasetOptions
 
   constructor(data: LabelledImages, options: ImageDatasetOptions) {
+    super()
     this.classes = options.classes
     this.#source = new ImageSource(data, options.shape, transformOf(options))
     this.#data = data
@@ -64,11 +65,11 @@ export class ImageDataset implements Dataset {
   get(index: number): Tensor[] {
     return this.getItems([index]).map((part) => part.squeeze(0))
   }
-  getItems(indices: readonly number[], generators: SampleGenerators = fromDefaultGenerator): Tensor[] {
+  override getItems(indices: readonly number[], generators: SampleGenerators = fromDefaultGenerator): Tensor[] {
     indices.forEach((index) => checkSampleIndex('ImageDataset', index, this.length))
     return toTensors(this.#source.prepare(indices, generators))
   }
-  portable(): PortableSamples | null {
+  override portable(): PortableSamples | null {
     this.#plain ??= toPlain(this.#source)
     return this.#plain && { source: this.#plain, indexOf: (sample) => sample }
   }

@@ -1,7 +1,7 @@
 /** DataLoader: a dataset in batches, in order or shuffled as PyTorch shuffles it. */
 import type { Tensor } from '../autograd/tensor.ts'
 import { ValueError } from '../tensor/errors.ts'
-import { optionsOf } from '../tensor/options.ts'
+import { argumentsOf, optionsOf, type Given } from '../tensor/options.ts'
 import { defaultGenerator, Generator } from '../tensor/random.ts'
 import { reclaim } from '../tensor/storage.ts'
 import { batchOf, checkDataset, type Dataset } from './dataset.ts'
@@ -50,8 +50,8 @@ export class DataLoader implements Iterable<Tensor[]> {
   readonly #options: Required<Omit<DataLoaderOptions, 'generator'>> & Pick<DataLoaderOptions, 'generator'>
   #warned = false
 
-  constructor(dataset: Dataset, given: DataLoaderOptions = {}) {
-    const options = optionsOf('DataLoader', given, { batchSize: 1, shuffle: false, dropLast: false, generator: undefined, numWorkers: 0 })
+  constructor(dataset: Dataset, ...given: Given<[batchSize: number, shuffle: boolean], DataLoaderOptions>) {
+    const options = argumentsOf('DataLoader', given, { batchSize: 1, shuffle: false, dropLast: false, generator: undefined, numWorkers: 0 }, 2)
     const { batchSize, numWorkers } = options
     checkDataset('DataLoader', dataset)
     if (!Number.isInteger(batchSize) || batchSize < 1) throw new ValueError('DataLoader', `a batch size of ${batchSize} is not a whole number of at least 1`, 'give batchSize as a whole number')

@@ -252,7 +252,7 @@ interface PReLUOptions {
 /** x where it is positive, else weight · x, with one weight or one for each channel x[:, c] (He et al. 2015). */
 export class PReLU extends Module {
   readonly numParameters: number
-  readonly weight: Parameter
+  weight: Parameter
   constructor(...given: Given<[numParameters: number, init: number], PReLUOptions>) {
     super()
     const { numParameters, init } = argumentsOf('PReLU', given, { numParameters: 1, init: 0.25 })

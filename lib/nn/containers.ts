@@ -45,6 +45,16 @@ export class Sequential extends Module {
   *[Symbol.iterator](): Generator<Layer> {
     for (const [, member] of this.ownModules()) if (isLayer(member)) yield member
   }
+  /** The module at a place, counted from the end where it is negative: at(-1) is Python's [-1]. */
+  at(index: number): Layer {
+    return memberAt('Sequential', [...this], index)
+  }
+  /** A new Sequential of the modules from `start` up to, not including, `end`, under their names: slice(1, -1) is Python's [1:-1]. */
+  slice(start?: number, end?: number): Sequential {
+    const part = new Sequential()
+    for (const [name, module] of [...this.ownModules()].slice(start, end)) part.addModule(name, module)
+    return part
+  }
   forward(x: Tensor): Tensor {
     let y = x
     for (const module of this) y = module(y)
@@ -66,8 +76,15 @@ function countNamed(sequential: Sequential, on: Sequential = sequential): void {
 const isLayer = (module: AnyModule): module is Layer => typeof module === 'function'
 
 function checkList<M>(container: string, modules: Iterable<M>): Iterable<M> {
-  if (typeof modules !== 'object' || modules === null || !(Symbol.iterator in modules)) throw new ValueError(container, 'what it was given is no list of modules', 'give them as a list')
+  // A module that holds others is a function that can be iterated.
+  if ((typeof modules !== 'object' && typeof modules !== 'function') || modules === null || !(Symbol.iterator in modules)) throw new ValueError(container, 'what it was given is no list of modules', 'give them as a list')
   return modules
+}
+
+function memberAt<M>(container: string, members: readonly M[], index: number): M {
+  const member = members.at(index)
+  if (!Number.isInteger(index) || member === undefined) throw new IndexError(container, `there is no module ${index} among ${members.length}`, `use a whole number from ${-members.length} to ${members.length - 1}`)
+  return member
 }
 
 /** Moves the members from `index` on up by one. */
@@ -107,6 +124,14 @@ export class ModuleList<M extends AnyModule = Module> extends AnyModule {
   }
   *[Symbol.iterator](): Generator<M> {
     for (let i = 0; i < this.length; i++) yield this[i]
+  }
+  /** The module at a place, counted from the end where it is negative: at(-1) is Python's [-1]. */
+  at(index: number): M {
+    return memberAt('ModuleList', [...this], index)
+  }
+  /** A new list of the modules from `start` up to, not including, `end`: slice(1, -1) is Python's [1:-1]. */
+  slice(start?: number, end?: number): ModuleList<M> {
+    return new ModuleList([...this].slice(start, end))
   }
   protected override run(): never {
     throw new ValueError('ModuleList', 'a list of modules cannot be called', 'call its members one by one')

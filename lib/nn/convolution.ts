@@ -35,8 +35,8 @@ export class Conv2d extends Module {
   readonly paddingMode: PaddingMode
   readonly dilation: readonly [number, number]
   readonly groups: number
-  readonly weight: Parameter
-  readonly bias: Parameter | null
+  weight: Parameter
+  bias: Parameter | null
 
   constructor(...given: Arguments<[inChannels: number, outChannels: number, kernelSize: Pair], Places, Conv2dOptions>) {
     super()

@@ -40,7 +40,7 @@ type AttentionArgs = [queries: Tensor, keys: Tensor, values: Tensor, validLens?:
  * several heads, (B, h, n, d) and so on.
  */
 export class DotProductAttention extends Module<AttentionArgs> {
-  readonly dropout: Dropout
+  dropout: Dropout
   /** The weights of the last call, (B, n, m) or (B · h, n, m), before dropout. */
   attention_weights: Tensor | null = null
 
@@ -74,11 +74,11 @@ interface MultiHeadAttentionOptions {
 /** Attention with several heads side by side. queries: (B, n, h), keys and values: (B, m, h) -> (B, n, h). Same as d2l.MultiHeadAttention. */
 export class MultiHeadAttention extends Module<AttentionArgs> {
   readonly numHeads: number
-  readonly attention: DotProductAttention
-  readonly W_q: Linear
-  readonly W_k: Linear
-  readonly W_v: Linear
-  readonly W_o: Linear
+  attention: DotProductAttention
+  W_q: Linear
+  W_k: Linear
+  W_v: Linear
+  W_o: Linear
 
   constructor(...given: Arguments<[numHiddens: number, numHeads: number, dropout: number], [bias: boolean], MultiHeadAttentionOptions>) {
     super()

@@ -13,7 +13,7 @@ interface DropoutLayerOptions {
 
 /** In training, zeroes each element with probability p and scales the others by 1 / (1 − p), with `inplace` in x itself; in evaluation, nothing. */
 export class Dropout extends Module {
-  readonly p: number
+  p: number
   readonly inplace: boolean
   constructor(...given: Given<[p: number, inplace: boolean], DropoutLayerOptions>) {
     super()
@@ -39,7 +39,7 @@ export class Dropout2d extends Dropout {
 
 /** Stochastic depth: in training, zeroes whole samples with probability p and scales the others by 1 / (1 − p). Same as timm's DropPath. */
 export class DropPath extends Module {
-  readonly p: number
+  p: number
   constructor(...given: Given<[p: number], { readonly p?: number }>) {
     super()
     this.p = argumentsOf('DropPath', given, { p: 0 }).p

@@ -22,7 +22,7 @@ export class Embedding extends Module<[index: Indices]> {
   readonly embeddingDim: number
   /** The row that stays 0 and is not trained, or null. */
   readonly paddingIdx: number | null
-  readonly weight: Parameter
+  weight: Parameter
 
   constructor(...given: Arguments<[numEmbeddings: number, embeddingDim: number], [paddingIdx: number | null], EmbeddingOptions>) {
     super()

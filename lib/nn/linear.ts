@@ -18,8 +18,8 @@ interface LinearOptions {
 export class Linear extends Module {
   readonly inFeatures: number
   readonly outFeatures: number
-  readonly weight: Parameter
-  readonly bias: Parameter | null
+  weight: Parameter
+  bias: Parameter | null
 
   constructor(...given: Arguments<[inFeatures: number, outFeatures: number], [bias: boolean], LinearOptions>) {
     super()

@@ -20,6 +20,26 @@ export type StateDict = Record<string, Tensor>
 
 type Naming = Given<[prefix: string, recurse: boolean], { readonly prefix?: string; readonly recurse?: boolean }>
 
+/** What loadStateDict() did not find, and what it found and has no place for. */
+export class IncompatibleKeys {
+  readonly missingKeys: readonly string[]
+  readonly unexpectedKeys: readonly string[]
+
+  constructor(missingKeys: readonly string[], unexpectedKeys: readonly string[]) {
+    this.missingKeys = missingKeys
+    this.unexpectedKeys = unexpectedKeys
+  }
+  /** As print() shows it in PyTorch. */
+  toString(): string {
+    if (this.missingKeys.length + this.unexpectedKeys.length === 0) return '<All keys matched successfully>'
+    const list = (keys: readonly string[]) => `[${keys.map((key) => `'${key}'`).join(', ')}]`
+    return `_IncompatibleKeys(missing_keys=${list(this.missingKeys)}, unexpected_keys=${list(this.unexpectedKeys)})`
+  }
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString()
+  }
+}
+
 /** Any module, whatever it is called with: a tree of parameters, buffers and submodules. */
 export abstract class AnyModule extends Callable {
   /** Whether dropout drops and batch norm measures; set by train() and eval(). */
@@ -166,7 +186,7 @@ export abstract class AnyModule extends Callable {
    * Copies the numbers of `state` into the parameters and buffers of the same names. Keys that are missing or unexpected are an
    * error unless `strict` is false; wrong shapes always are. Nothing is changed by a call that throws.
    */
-  loadStateDict(state: Readonly<StateDict>, ...given: Given<[strict: boolean], { readonly strict?: boolean }>): { missingKeys: string[]; unexpectedKeys: string[] } {
+  loadStateDict(state: Readonly<StateDict>, ...given: Given<[strict: boolean], { readonly strict?: boolean }>): IncompatibleKeys {
     const { strict } = argumentsOf(`${this.constructor.name}.loadStateDict`, given, { strict: true })
     if (typeof state !== 'object' || state === null) throw new StateDictError(`${this.constructor.name}.loadStateDict`, `${String(state)} is no state dict`, 'pass what stateDict() or loadSafetensors() returned')
     const own = this.stateDict()
@@ -180,10 +200,12 @@ export abstract class AnyModule extends Callable {
       if (!(state[key] instanceof Tensor)) problems.push(`${key} is no tensor`)
       else if (!sameShape(own[key].shape, state[key].shape)) problems.push(`${key} has shape ${showShape(state[key].shape)} in the state dict and ${showShape(own[key].shape)} in the model`)
     }
-    if (problems.length > 0)
-      throw new StateDictError(`${this.constructor.name}.loadStateDict`, problems.join('; '), 'load the state of a model built with the same arguments, or pass { strict: false } to ignore missing and unexpected keys')
+    if (problems.length > 0) {
+      const isLenient = strict && missingKeys.length + unexpectedKeys.length > 0
+      throw new StateDictError(`${this.constructor.name}.loadStateDict`, problems.join('; '), `load the state of a model built with the same arguments${isLenient ? ', or pass { strict: false } to ignore missing and unexpected keys' : ''}`)
+    }
     noGrad(() => common.forEach((key) => own[key].copy_(state[key])))
-    return { missingKeys, unexpectedKeys }
+    return new IncompatibleKeys(missingKeys, unexpectedKeys)
   }
 
   /**

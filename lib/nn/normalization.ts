@@ -20,10 +20,10 @@ interface LayerNormOptions {
 /** Normalises over the last dimensions (Ba, Kiros, Hinton 2016). x: (..., shape) -> the same. Same as torch.nn.LayerNorm. */
 export class LayerNorm extends Module {
   readonly normalizedShape: Shape
-  readonly eps: number
+  eps: number
   readonly elementwiseAffine: boolean
-  readonly weight: Parameter | null
-  readonly bias: Parameter | null
+  weight: Parameter | null
+  bias: Parameter | null
 
   constructor(...given: Arguments<[normalizedShape: number | Shape], [eps: number, elementwiseAffine: boolean, bias: boolean], LayerNormOptions>) {
     super()
@@ -55,12 +55,12 @@ export interface BatchNormLayerOptions {
 /** What batch norms of any number of dimensions share (Ioffe, Szegedy 2015). */
 abstract class BatchNorm extends Module {
   readonly numFeatures: number
-  readonly eps: number
-  readonly momentum: number | null
+  eps: number
+  momentum: number | null
   readonly affine: boolean
   readonly trackRunningStats: boolean
-  readonly weight: Parameter | null
-  readonly bias: Parameter | null
+  weight: Parameter | null
+  bias: Parameter | null
   declare running_mean: Tensor | null
   declare running_var: Tensor | null
   declare num_batches_tracked: Tensor | null
@@ -121,10 +121,10 @@ interface GroupNormOptions {
 export class GroupNorm extends Module {
   readonly numGroups: number
   readonly numChannels: number
-  readonly eps: number
+  eps: number
   readonly affine: boolean
-  readonly weight: Parameter | null
-  readonly bias: Parameter | null
+  weight: Parameter | null
+  bias: Parameter | null
 
   constructor(...given: Arguments<[numGroups: number, numChannels: number], [eps: number, affine: boolean], GroupNormOptions>) {
     super()

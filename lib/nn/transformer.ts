@@ -47,16 +47,16 @@ type Masks = Given<[mask: Tensor | null, srcKeyPaddingMask: Tensor | null], Enco
 
 /** Self-attention and a perceptron, each with dropout, a residual and a layer norm. (N, B, E) -> the same. Same as torch.nn.TransformerEncoderLayer. */
 export class TransformerEncoderLayer extends Module<[src: Tensor, ...LayerMasks]> {
-  readonly self_attn: MultiheadAttention
-  readonly linear1: Linear
-  readonly dropout: Dropout
-  readonly linear2: Linear
+  self_attn: MultiheadAttention
+  linear1: Linear
+  dropout: Dropout
+  linear2: Linear
   readonly normFirst: boolean
-  readonly norm1: LayerNorm
-  readonly norm2: LayerNorm
-  readonly dropout1: Dropout
-  readonly dropout2: Dropout
-  readonly activation: Activation
+  norm1: LayerNorm
+  norm2: LayerNorm
+  dropout1: Dropout
+  dropout2: Dropout
+  activation: Activation
 
   constructor(...given: Arguments<[dModel: number, nhead: number], LayerPlaces, TransformerEncoderLayerOptions & LayerSizes>) {
     super()
@@ -104,8 +104,8 @@ interface TransformerEncoderOptions {
 
 /** Encoder layers one after the other, all with the initial numbers of the one given. (N, B, E) -> the same. Same as torch.nn.TransformerEncoder. */
 export class TransformerEncoder extends Module<[src: Tensor, ...Masks]> {
-  readonly layers: ModuleList<TransformerEncoderLayer>
-  readonly norm: LayerNorm | null
+  layers: ModuleList<TransformerEncoderLayer>
+  norm: LayerNorm | null
 
   constructor(...given: Arguments<[encoderLayer: TransformerEncoderLayer, numLayers: number], [norm: LayerNorm | null], TransformerEncoderOptions>) {
     super()

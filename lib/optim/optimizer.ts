@@ -36,7 +36,14 @@ export interface StateNames {
   readonly sometimes: readonly string[]
 }
 
-export abstract class Optimizer<Options extends object> {
+/** Any optimizer has a rate; some have a momentum, or Adam's. */
+export interface Rates {
+  lr: number
+  momentum?: number
+  betas?: readonly [number, number]
+}
+
+export abstract class Optimizer<Options extends object = Rates> {
   readonly paramGroups: ParamGroup<Options>[]
   readonly defaults: Options
   protected readonly state = new Map<Tensor, ParamState>()

@@ -1,9 +1,10 @@
 /** Elementwise functions of arrays, with broadcasting. */
-import { checkIsNoMask, promote } from './dtype.ts'
+import { checkIsNoMask, countedAs, promote } from './dtype.ts'
+import { ValueError } from './errors.ts'
 import { kernels } from './kernels/active.ts'
 import type { BinaryOp, UnaryOp } from './kernels/kernels.ts'
 import { inOrder } from './layout.ts'
-import type { DType, NDArray } from './ndarray.ts'
+import { NDArray, type DType } from './ndarray.ts'
 import { broadcastShapes, sameShape } from './shape.ts'
 
 const comparisons: ReadonlySet<string> = new Set(['gt', 'ge', 'lt', 'le', 'eq', 'ne', 'isNaN'])
@@ -35,4 +36,25 @@ export function binary(op: BinaryOp, a: NDArray, b: NDArray): NDArray {
 export function where(condition: NDArray, a: NDArray, b: NDArray): NDArray {
   const shape = broadcastShapes('where', condition.shape, broadcastShapes('where', a.shape, b.shape))
   return inOrder(shape, promote(a.dtype, b.dtype), [stretch(condition, shape), stretch(a, shape), stretch(b, shape)], (out, c, x, y) => kernels().where(out, c, x, y))
+}
+
+export type Rounding = 'floor' | 'trunc'
+
+/** a / b as a whole number: the next lower one, or the one towards 0. Whole numbers stay whole, and cannot be divided by 0. Same as torch.div with rounding_mode. */
+export function divideRounded(a: NDArray, b: NDArray, mode: Rounding): NDArray {
+  const shape = broadcastShapes('div', a.shape, b.shape)
+  const dtype = countedAs(promote(a.dtype, b.dtype))
+  const [over, under] = [a.expand(shape).values(), b.expand(shape).values()]
+  if (dtype === 'int64' && under.includes(0)) throw new ValueError('div', 'whole numbers are divided by 0', 'divide by another number, or use float()')
+  const round = mode === 'floor' ? floorDivide : (x: number, y: number) => Math.trunc(Math.fround(x / y))
+  return NDArray.from(over.map((value, i) => round(value, under[i])), shape, dtype)
+}
+
+/** ⌊x / y⌋ by what is left over, as in Python: 1 / 0.1 is 9 here, since 0.1 is a little more than a tenth in float32. */
+function floorDivide(x: number, y: number): number {
+  if (y === 0) return x / y
+  const rest = x % y
+  const quotient = Math.fround(Math.fround(x - rest) / y) - (rest !== 0 && y < 0 !== rest < 0 ? 1 : 0)
+  const lower = Math.floor(quotient)
+  return quotient - lower > 0.5 ? lower + 1 : lower
 }

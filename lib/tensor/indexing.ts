@@ -33,6 +33,14 @@ export function putAdd(x: NDArray, index: NDArray, shape: Shape): NDArray {
   return out
 }
 
+/** A copy of x whose numbers at `index`, counted in row-major order, are those of `values`; of those for the same place the last one. */
+export function put(x: NDArray, values: NDArray, index: NDArray): NDArray {
+  const out = x.copy()
+  const [numbers, places, source] = [out.storage.data, index.values(), values.values()]
+  for (let i = 0; i < places.length; i++) numbers[out.offset + places[i]] = source[i]
+  return out
+}
+
 function checkGather(operation: string, shape: Shape, dim: number, index: NDArray): void {
   if (index.ndim !== shape.length || index.shape.some((size, d) => d !== dim && size > shape[d]))
     throw new ShapeError(operation, `an index of shape ${showShape(index.shape)} does not fit ${showShape(shape)} along dimension ${dim}`, 'index and tensor need the same number of dimensions, and the index may be longer only along dim')

@@ -76,7 +76,7 @@ interface BlockOptions {
 /** As the authors' program has it: x + attention(norm(x)), which is normalised, then y + mlp(y). (B, N, dim) -> the same */
 class Block extends nn.Module {
   readonly pre_norm: nn.LayerNorm
-  readonly self_attn: Attention
+  self_attn: Attention
   readonly linear1: nn.Linear
   readonly dropout1: nn.Dropout
   readonly norm1: nn.LayerNorm
@@ -155,8 +155,8 @@ function sineEmbedding(tokens: number, dim: number): Tensor {
  * PyTorch, whose checkpoints it loads.
  */
 export class CompactTransformer extends nn.Module {
-  readonly tokenizer: Tokenizer
-  readonly classifier: Classifier
+  tokenizer: Tokenizer
+  classifier: Classifier
 
   constructor(given: CompactTransformerOptions) {
     super()

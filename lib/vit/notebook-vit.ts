@@ -99,9 +99,9 @@ export interface VitOptions {
 
 /** From pictures to class scores. (B, 3, H, W) -> (B, classes) */
 export class Vit extends nn.Module {
-  readonly patch: PatchConv
-  readonly pos: PositionEmbedding
-  readonly transformer: Transformer
+  patch: PatchConv
+  pos: PositionEmbedding
+  transformer: Transformer
   readonly mlphead: nn.Linear
 
   constructor(given: VitOptions) {

@@ -84,10 +84,10 @@ interface BlockOptions {
 /** x + attention(norm(x)), then x + mlp(norm(x)). Samples may skip either. */
 class Block extends nn.Module {
   readonly norm1: nn.LayerNorm
-  readonly attn: Attention
+  attn: Attention
   readonly drop_path1: nn.DropPath | nn.Identity
   readonly norm2: nn.LayerNorm
-  readonly mlp: Mlp
+  mlp: Mlp
   readonly drop_path2: nn.DropPath | nn.Identity
 
   constructor({ dim, heads, hidden, dropout, qkvBias }: BlockOptions, dropPath: number) {
@@ -109,7 +109,7 @@ class Block extends nn.Module {
 export class VisionTransformer extends nn.Module {
   readonly cls_token: nn.Parameter
   readonly pos_embed: nn.Parameter
-  readonly patch_embed: PatchEmbed
+  patch_embed: PatchEmbed
   readonly pos_drop: nn.Dropout
   readonly blocks: nn.Sequential
   readonly norm: nn.LayerNorm | nn.Identity

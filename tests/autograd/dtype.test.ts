@@ -47,6 +47,13 @@ const prints: readonly (readonly [() => Tensor, string])[] = [
   [() => full([2], 2.7, { dtype: 'int64' }), 'tensor([2, 2])'], // torch.full((2,), 2.7, dtype=torch.long)
   [() => arange(0.5, 3, 1, { dtype: 'int64' }), 'tensor([0, 1, 2])'], // torch.arange(0.5, 3, dtype=torch.long)
   [() => linspace(0, 3, 5, { dtype: 'int64' }), 'tensor([0, 0, 1, 2, 3])'], // torch.linspace(0, 3, 5, dtype=torch.long)
+  // a = torch.tensor([7., -7., 1., -1., 5., 0., inf, 3.]); b = torch.tensor([2., 2., 0.1, 0.1, -2., 3., 2., 0.]); torch.div(a, b, rounding_mode='floor')
+  [() => tensor([7, -7, 1, -1, 5, 0, Infinity, 3]).div(tensor([2, 2, 0.1, 0.1, -2, 3, 2, 0]), { roundingMode: 'floor' }), 'tensor([  3.,  -4.,   9., -10.,  -3.,   0.,  nan,  inf])'],
+  [() => tensor([7, -7, 1, -1, 5, 0, Infinity, 3]).div(tensor([2, 2, 0.1, 0.1, -2, 3, 2, 0]), { roundingMode: 'trunc' }), 'tensor([  3.,  -3.,  10., -10.,  -2.,   0.,  inf,  inf])'],
+  [() => whole.div(2, { roundingMode: 'floor' }), 'tensor([ 1, -1,  1])'], // torch.div(torch.tensor([3, -1, 2]), 2, rounding_mode='floor')
+  [() => tensor([7, 5], { requiresGrad: true }).div(2, { roundingMode: 'trunc' }), 'tensor([3., 2.], grad_fn=<DivBackward2>)'],
+  [() => tensor([8.6415, 6.1725]).round({ decimals: 2 }), 'tensor([8.6400, 6.1700])'], // torch.tensor([8.6415, 6.1725]).round(decimals=2)
+  [() => tensor([1234, 1250], { requiresGrad: true }).round({ decimals: -2 }), 'tensor([1200., 1200.], grad_fn=<RoundBackward1>)'],
   [() => zerosLike(whole), 'tensor([0, 0, 0])'], // torch.zeros_like(i)
   [() => onesLike(mask), 'tensor([True, True, True])'], // torch.ones_like(m)
   [() => fullLike(whole, 2.7), 'tensor([2, 2, 2])'], // torch.full_like(i, 2.7)

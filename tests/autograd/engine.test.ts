@@ -279,4 +279,15 @@ test('gradients of broadcast operands are summed back to their shapes', () => {
   assertClose(c.grad, 24)
 })
 
+// a = tensor([2., 3.], requires_grad=True); (a ** 3).sum().backward(create_graph=True); g = a.grad; g.sum().backward()
+test('a gradient that has a history takes up the next one in place', () => {
+  const a = leaf([2, 3])
+  a.pow(3).sum().backward({ createGraph: true })
+  const first = a.grad
+  assert.is(String(first), 'tensor([12., 27.], grad_fn=<CopyBackwards>)')
+  first?.sum().backward()
+  assert.is(a.grad, first)
+  assert.is(String(first), 'tensor([24., 45.], grad_fn=<CopyBackwards>)')
+})
+
 test.run()

@@ -168,4 +168,72 @@ test('detectAnomaly names the operation whose gradient first became NaN, and whe
   loss().backward() // and looks for nothing afterwards
 })
 
+test('apply knows its class when it is taken by itself', () => {
+  const cube = Cube.apply as (x: Tensor) => Tensor
+  const x = leaf([2])
+  assert.is(String(cube(x)), 'tensor([8.], grad_fn=<CubeBackward>)')
+  assert.ok(autograd.gradcheck(Cube.apply, [x]))
+})
+
+// ctx.k = k; s = x.sign(); ctx.mark_non_differentiable(s); return x * k, s, x.argmax()   with x = tensor([1., -3.]), k = 4
+test('outputs that are marked, and those of whole numbers, have no gradient; backward sees zeros for them, and what forward has set on ctx', () => {
+  const seen: unknown[] = []
+  class ScaleAndSign extends autograd.Function {
+    static forward(ctx: Context, x: Tensor, k: number): Tensor[] {
+      ctx.k = k
+      const sign = x.sign()
+      ctx.markNonDifferentiable(sign)
+      return [x.mul(k), sign, x.argmax()]
+    }
+    static backward(ctx: Context, ...grads: Tensor[]) {
+      seen.push(...grads.map((grad) => grad.tolist()))
+      return [grads[0].mul(ctx.k as number), null, null]
+    }
+  }
+  const x = leaf([1, -3])
+  const outputs = ScaleAndSign.apply(x, 4)
+  assert.equal(outputs.map(String), ['tensor([  4., -12.], grad_fn=<ScaleAndSignBackward>)', 'tensor([ 1., -1.])', 'tensor(0)'])
+  outputs[0].sum().add(outputs[1].sum()).backward()
+  assert.equal(seen, [[1, 1], [0, 0], 0])
+  assert.equal(x.grad?.tolist(), [4, 4])
+})
+
+test('after setMaterializeGrads(false) backward sees null for an output that nothing was computed from', () => {
+  const seen: unknown[] = []
+  class TwoAndThree extends autograd.Function {
+    static forward(ctx: Context, x: Tensor): Tensor[] {
+      ctx.setMaterializeGrads(false)
+      return [x.mul(2), x.mul(3)]
+    }
+    static backward(_: Context, two: Tensor | null, three: Tensor | null) {
+      seen.push(two?.tolist(), three)
+      return two && two.mul(2)
+    }
+  }
+  const x = leaf([1, -3])
+  TwoAndThree.apply(x)[0].sum().backward()
+  assert.equal(seen, [[1, 1], null])
+  assert.equal(x.grad?.tolist(), [2, 2])
+})
+
+// x.mul_(3); ctx.mark_dirty(x); return x   with h = x * 2; r = I.apply(h); (h * h).sum().backward(); x.grad -> [72, -216]
+test('an argument that is marked dirty is the output itself, with its history', () => {
+  class Triple extends autograd.Function {
+    static forward(ctx: Context, x: Tensor): Tensor {
+      ctx.markDirty(x)
+      return x.mul_(3)
+    }
+    static backward(_: Context, grad: Tensor) {
+      return grad.mul(3)
+    }
+  }
+  const x = leaf([1, -3])
+  const h = x.mul(2)
+  assert.is(Triple.apply(h), h)
+  assert.is(String(h), 'tensor([  6., -18.], grad_fn=<TripleBackward>)')
+  h.mul(h).sum().backward()
+  assert.equal(x.grad?.tolist(), [72, -216])
+  assert.throws(() => Triple.apply(leaf([1])), (error: unknown) => error instanceof GraphError && /leaf of shape \(1,\)/.test(error.message))
+})
+
 test.run()

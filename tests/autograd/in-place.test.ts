@@ -1,7 +1,7 @@
 /** In-place operations: numbers, versions, and the history of tensors and their views. The numbers are PyTorch 1.13's. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { GraphError, noGrad, ones, ShapeError, tensor, ValueError, zeros, type Tensor } from 'vitgrad'
+import { GraphError, IndexError, noGrad, ones, ShapeError, tensor, ValueError, zeros, type Tensor } from 'vitgrad'
 import { assertClose } from './close.ts'
 
 const leaf = (values: number | number[] | number[][]) => tensor(values, { requiresGrad: true })
@@ -141,6 +141,57 @@ test('copy_ between overlapping views reads before it writes', () => {
   const a = tensor([1, 2, 3, 4])
   a.at('1:').copy_(a.at(':-1'))
   assertClose(a, [1, 1, 2, 3])
+})
+
+// a = x * 1; a.add_(x, alpha=2).sub_(torch.ones(3), alpha=0.5).lerp_(tensor([9., 8., 7.]), 0.25).addcmul_(x, x, value=-0.5)
+// .addcdiv_(tensor([1., 2., 4.]), x, value=3).pow_(2).sqrt_(); a.sum().backward()
+test('what optimizers written by hand are made of has the numbers and gradients of torch, in place and out of it', () => {
+  const [x, end, parts] = [leaf([1, 2, 3]), tensor([9, 8, 7]), tensor([1, 2, 4])]
+  const a = x.mul(1).add_(x, { alpha: 2 }).sub_(ones([3]), { alpha: 0.5 }).lerp_(end, 0.25).addcmul_(x, x, { value: -0.5 }).addcdiv_(parts, x, { value: 3 }).pow_(2).sqrt_()
+  const b = x.add(x, { alpha: 2 }).sub(ones([3]), { alpha: 0.5 }).lerp(end, 0.25).addcmul(x, x, { value: -0.5 }).addcdiv(parts, x, { value: 3 })
+  for (const result of [a, b]) {
+    x.grad = null
+    result.sum().backward()
+    assertClose(result, [6.625, 7.125, 7.625])
+    assertClose(x.grad, [-1.75, -1.25, -25 / 12])
+  }
+  assertClose(tensor([1, 2]).lerp(tensor([3, 6]), tensor([0.5, 0.25])), [2, 3])
+  const names = [x.lerp(end, 0.5), x.lerp(end, x), x.addcmul(x, x), x.addcdiv(x, end)].map((result) => /grad_fn=<(\w+)>/.exec(String(result))?.[1])
+  assert.equal(names, ['LerpBackward0', 'LerpBackward1', 'AddcmulBackward0', 'AddcdivBackward0'])
+  assert.throws(() => a.add_(1, { alhpa: 2 } as object), /add: alhpa is no option of it/)
+})
+
+// y = x * 1; y[:, [2, 0]] = v; y.index_put_((tensor([0, 1]), tensor([1, 1])), v, accumulate=True); (y * w).sum().backward()
+test('indexPut_ puts values in place of what an index expression reads, or adds them, with their gradients', () => {
+  const weights = tensor([[1, 2, 3], [4, 5, 6]])
+  const run = (change: (y: Tensor, v: Tensor) => Tensor) => {
+    const [x, v] = [leaf([[0, 1, 2], [3, 4, 5]]), leaf([10, 20])]
+    const y = change(x.mul(1), v)
+    y.mul(weights).sum().backward()
+    return [y, x.grad, v.grad].map((t) => t?.tolist())
+  }
+  assert.equal(run((y, v) => y.indexPut_([':', [2, 0]], v)), [[[20, 1, 10], [20, 4, 10]], [[0, 2, 0], [0, 5, 0]], [9, 5]])
+  assert.equal(run((y, v) => y.indexPut_([[0, 1], [1, 1]], v, { accumulate: true })), [[[0, 11, 2], [3, 24, 5]], [[1, 2, 3], [4, 5, 6]], [2, 5]])
+  assert.equal(zeros([3]).indexPut_([[1, 1, 2]], tensor([1, 2, 4])).tolist(), [0, 2, 4])
+  assert.equal(zeros([3]).indexPut_([[1, 1, 2]], tensor([1, 2, 4]), { accumulate: true }).tolist(), [0, 3, 4])
+})
+
+// z = torch.arange(4.).requires_grad_() * 1; z[z > 1] = z[z > 1] * 2;  m[[0, 1], [0, 1]] = True;  b[:2][[0], [1]] = 5
+test('indexPut_ takes masks, numbers, views and other labels, and refuses what does not fit', () => {
+  const z = leaf([0, 1, 2, 3]).mul(1)
+  assert.is(String(z.indexPut_([z.gt(1)], z.at(z.gt(1)).mul(2))), 'tensor([0., 1., 4., 6.], grad_fn=<IndexPutBackward0>)')
+  const whole = tensor([1, 2, 3], { dtype: 'int64' })
+  assert.is(String(whole.indexPut_([whole.gt(1)], 0)), 'tensor([1, 0, 0])')
+  assert.is(String(zeros([2, 2]).bool().indexPut_([[0, 1], [0, 1]], 1)), 'tensor([[ True, False],\n        [False,  True]])')
+  const b = zeros([3, 2])
+  b.at(':2').indexPut_([[0], [1]], 5)
+  assert.equal(b.tolist(), [[0, 5], [0, 0], [0, 0]])
+  b.indexPut_([0], ones([1, 2]).at(0))
+  assert.equal(b.at(0).tolist(), [1, 1])
+  throwsWith(() => b.indexPut_([[0, 1]], ones([3])), ShapeError, /indexPut_: values of shape \(3,\) do not fit \(2, 2\)/)
+  throwsWith(() => b.indexPut_([0], ones([1, 2])), ShapeError, /indexPut_: values of shape \(1, 2\) do not fit \(2,\)/)
+  throwsWith(() => b.indexPut_([[3]], 1), IndexError, /index 3/)
+  throwsWith(() => leaf([1]).indexPut_([0], 1), GraphError, /leaf/)
 })
 
 test.run()

@@ -37,4 +37,33 @@ test('numbers like those of a transposed tensor are drawn in the order in which 
   assert.ok(randLike(tensor([1, 2]), { requiresGrad: true }).requiresGrad)
 })
 
+// a = torch.zeros(2, 3, 4).permute(2, 0, 1); a.clone().stride() -> (1, 12, 4), a.long().stride(), a.flip(0).stride(), a.contiguous().stride() -> (6, 3, 1)
+test('copies lie as what they are copies of, where that is dense', () => {
+  for (const f of [(x: Tensor) => x.clone(), (x: Tensor) => x.long(), (x: Tensor) => x.flip(0), (x: Tensor) => x.add(1)]) assert.equal(f(turned).stride(), [1, 12, 4], String(f))
+  assert.equal(turned.contiguous().stride(), [6, 3, 1])
+  assert.throws(() => turned.clone().view(-1), /cannot be seen as \(-1,\) without a copy/)
+})
+
+// r = x.clone(); r.view(-1)[::2].mul_(3); q = r.t(); (q * q).sum().backward(); x.grad -> [[18, 4, 54], [8, 90, 12]]
+test('a view that was changed in place takes its part of a gradient that lies otherwise than the tensor', () => {
+  const gradientThrough = (change: (x: Tensor) => Tensor) => {
+    const x = tensor([[1, 2, 3], [4, 5, 6]], { requiresGrad: true })
+    const changed = change(x)
+    changed.mul(changed).sum().backward()
+    return x.grad?.tolist()
+  }
+  const tripled = (dense: Tensor) => void dense.view(-1).at('::2').mul_(3)
+  const rows = gradientThrough((x) => {
+    const r = x.clone()
+    tripled(r)
+    return r.t()
+  })
+  const columns = gradientThrough((x) => {
+    const r = x.t().clone()
+    tripled(r.t())
+    return r
+  })
+  for (const gradient of [rows, columns]) assert.equal(gradient, [[18, 4, 54], [8, 90, 12]])
+})
+
 test.run()

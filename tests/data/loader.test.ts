@@ -72,6 +72,22 @@ test('a batch has one tensor for each part of a sample, of any dataset', () => {
   assert.equal([...new DataLoader(new Subset(pairs, [2, 1]), { batchSize: 2 })].map(([x]) => x.tolist()), [[[2, 4], [1, 2]]])
 })
 
+// class Own(Dataset): __len__ -> 5, __getitem__(i) -> torch.arange(2.) + i, 2 * i; torch.manual_seed(0); list(DataLoader(Own(), batch_size=3, shuffle=True))
+test('a dataset may extend Dataset', () => {
+  class Own extends data.Dataset {
+    get length(): number {
+      return 5
+    }
+    get(i: number): data.Sample {
+      return [arange(2).add(i), 2 * i]
+    }
+  }
+  const batches = [...new DataLoader(new Own(), { batchSize: 3, shuffle: true })].map(([x, y]) => [x.tolist(), y.tolist()])
+  assert.equal(batches, [[[[1, 2], [4, 5], [2, 3]], [2, 8, 4]], [[[3, 4], [0, 1]], [6, 0]]])
+  assert.ok(numbers(2) instanceof data.Dataset && new Subset(numbers(2), [1]) instanceof data.Dataset)
+  assert.throws(() => [...new DataLoader({ length: 1, get: () => JSON.parse('3') })], /collate: sample 0 of a batch is no list of its parts/)
+})
+
 test('bad datasets and batch sizes are refused with the way out', () => {
   assert.throws(() => new TensorDataset(arange(3), arange(4)), /TensorDataset: tensors of shapes \(3,\), \(4,\).*\n {2}help: /)
   assert.throws(() => new DataLoader(numbers(3), { batchSize: 0 }), /DataLoader: a batch size of 0/)

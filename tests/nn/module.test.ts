@@ -1,7 +1,7 @@
 /** Module: what it finds among its properties, state dicts, modes, hooks, calls, and containers. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { full, getRngState, manualSeed, nn, noGrad, ones, randn, StateDictError, tensor, ValueError, zeros, type Tensor } from 'vitgrad'
+import { allclose, full, getRngState, manualSeed, nn, noGrad, ones, randn, StateDictError, tensor, ValueError, zeros, type Tensor } from 'vitgrad'
 
 test.before.each(() => void manualSeed(0))
 
@@ -61,7 +61,7 @@ test('loading a state dict copies its numbers and leaves parameters what they we
   const [from, to] = [new nn.Linear(3, 2), new nn.Linear(3, 2)]
   const { weight } = to
   const state = from.stateDict()
-  assert.equal(to.loadStateDict(state), { missingKeys: [], unexpectedKeys: [] })
+  assert.is(String(to.loadStateDict(state)), '<All keys matched successfully>')
   assert.is(to.weight, weight)
   assert.ok(to.weight.equal(from.weight) && to.weight.isLeaf && to.weight.requiresGrad)
   state.weight.fill_(0)
@@ -82,9 +82,11 @@ test('missing, unexpected and misshapen entries are all named, and nothing is lo
 
 test('without strict, what fits is loaded and the rest reported; shapes still count', () => {
   const model = new nn.Linear(3, 2)
-  assert.equal(model.loadStateDict({ bias: full([2], 5), extra: ones([1]) }, { strict: false }), { missingKeys: ['weight'], unexpectedKeys: ['extra'] })
+  const result = model.loadStateDict({ bias: full([2], 5), extra: ones([1]) }, { strict: false })
+  assert.equal([result.missingKeys, result.unexpectedKeys], [['weight'], ['extra']])
+  assert.is(String(result), "_IncompatibleKeys(missing_keys=['weight'], unexpected_keys=['extra'])")
   assert.equal([...model.stateDict().bias.data], [5, 5])
-  assert.throws(() => model.loadStateDict({ bias: ones([1]) }, { strict: false }), /bias has shape \(1,\)/)
+  assert.throws(() => model.loadStateDict({ bias: ones([1]) }, { strict: false }), /bias has shape \(1,\) .*\n  help: load the state of a model built with the same arguments\.$/)
 })
 
 test('keys that every object inherits are no keys of a state dict', () => {
@@ -406,6 +408,57 @@ test('sizes that cannot be are refused with the layer and the argument', () => {
     [() => new nn.TransformerEncoderLayer(6, 2, { dimFeedforward: 0 }), /TransformerEncoderLayer: dimFeedforward = 0/],
   ]
   for (const [build, pattern] of refusals) assert.throws(build, pattern)
+})
+
+// l = nn.LeakyReLU(0.2, inplace=True); h = x * 1; y = l(h); y is h; y.sum().backward(); and so for nn.SiLU(inplace=True)
+test('LeakyReLU and SiLU in place change what they are given', () => {
+  const layers = [
+    { layer: new nn.LeakyReLU(0.2, { inplace: true }), text: 'LeakyReLU(negative_slope=0.2, inplace=True)', values: [1, -0.4], grads: [1, 0.2] },
+    { layer: new nn.SiLU({ inplace: true }), text: 'SiLU(inplace=True)', values: [0.7311, -0.2384], grads: [0.9277, -0.0908] },
+  ]
+  for (const { layer, text, values, grads } of layers) {
+    const x = tensor([1, -2], { requiresGrad: true })
+    const h = x.mul(1)
+    assert.is(String(layer), text)
+    assert.is(layer(h), h)
+    h.sum().backward()
+    assert.ok(allclose(h, tensor(values), { atol: 1e-4 }), String(h))
+    assert.ok(allclose(x.grad ?? h, tensor(grads), { atol: 1e-4 }), String(x.grad))
+  }
+})
+
+// class Tied: head.weight = emb.weight; [(n, p.shape) for n, p in m.named_parameters()]; m.state_dict().keys()
+test('layers may share a parameter, which is listed once and saved under both names', () => {
+  class Tied extends nn.Module {
+    emb = new nn.Embedding(5, 3)
+    head = new nn.Linear(3, 5, { bias: false })
+    constructor() {
+      super()
+      this.head.weight = this.emb.weight
+    }
+    forward(x: Tensor): Tensor {
+      return this.head(this.emb(x))
+    }
+  }
+  const model = new Tied()
+  assert.equal(names(model.namedParameters()), ['emb.weight'])
+  assert.equal(Object.keys(model.stateDict()), ['emb.weight', 'head.weight'])
+  const copy = model.clone()
+  assert.is(copy.head.weight, copy.emb.weight)
+})
+
+// s = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)); s[-1]; s[1:]; nn.ModuleList(s)[:-1]
+test('containers are indexed from the end, and cut', () => {
+  const layers = new nn.Sequential(new nn.Linear(2, 3), new nn.ReLU(), new nn.Linear(3, 1))
+  assert.is(layers.at(-1), layers[2])
+  assert.is(String(layers.slice(1)), 'Sequential(\n  (1): ReLU()\n  (2): Linear(in_features=3, out_features=1, bias=True)\n)')
+  const x = ones([2])
+  assert.ok(layers.slice(-2)(layers.slice(0, 1)(x)).equal(layers(x)))
+  const list = new nn.ModuleList(layers)
+  assert.is(list.at(-3), layers[0])
+  assert.equal([...list.slice(1)], [layers[1], layers[2]])
+  assert.is(String(list.slice(1, -1)), 'ModuleList(\n  (0): ReLU()\n)')
+  for (const index of [3, -4, 0.5]) assert.throws(() => layers.at(index), /Sequential: there is no module .* among 3/)
 })
 
 test.run()

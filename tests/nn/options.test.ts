@@ -181,4 +181,30 @@ test('what stands in its place may be given by its name, as in Python', () => {
   for (const act of [() => Reflect.apply(matrix.softmax, matrix, [{}]), call(F.softmax, matrix, { axis: 0 }), call(cat, [matrix], { dims: 0 }), make(nn.Softmax, {})]) assert.throws(act, (error: unknown) => error instanceof ValueError)
 })
 
+test('datasets and transforms take arguments in the places that PyTorch has for them, with the same draws', () => {
+  const T = data.transforms
+  const picture = tensor(Array.from({ length: 75 }, (_, i) => (i * 7) % 11 / 11), { shape: [3, 5, 5] })
+  const same: [(x: Tensor) => Tensor, (x: Tensor) => Tensor][] = [
+    [new T.RandomCrop(4, 2, false, 0.5, 'constant'), new T.RandomCrop(4, { padding: 2, fill: 0.5 })],
+    [new T.Pad(1, 0.5), new T.Pad(1, { fill: 0.5 })],
+    [new T.RandomResizedCrop(3, [0.2, 0.9], [1, 1]), new T.RandomResizedCrop(3, { scale: [0.2, 0.9], ratio: [1, 1] })],
+    [new T.Resize(3, 'nearest'), new T.Resize(3, { interpolation: 'nearest' })],
+    [new T.ColorJitter(0.4, 0.3, 0.2, 0.1), new T.ColorJitter({ brightness: 0.4, contrast: 0.3, saturation: 0.2, hue: 0.1 })],
+    [new T.RandomErasing(1, [0.1, 0.3]), new T.RandomErasing({ p: 1, scale: [0.1, 0.3] })],
+    [new T.RandomAffine(20, [0.1, 0.2], [0.5, 2]), new T.RandomAffine(20, { translate: [0.1, 0.2], scale: [0.5, 2] })],
+    [new T.RandomRotation(20, 'bilinear'), new T.RandomRotation(20, { interpolation: 'bilinear' })],
+    [new T.Grayscale(3), new T.Grayscale({ numOutputChannels: 3 })],
+  ]
+  const drawn = (transform: (x: Tensor) => Tensor) => {
+    manualSeed(1)
+    const result = transform(picture)
+    return [result.shape, ...result.data]
+  }
+  for (const [placed, named] of same) assert.equal(drawn(placed), drawn(named))
+  const dataset = new data.TensorDataset(ones([7]))
+  assert.is(new data.DataLoader(dataset, 2, true).length, 4)
+  const parts = (split: data.Subset[]) => split.map(({ indices }) => indices)
+  assert.equal(parts(data.randomSplit(dataset, [3, 4], new Generator(5))), parts(data.randomSplit(dataset, [3, 4], { generator: new Generator(5) })))
+})
+
 test.run()

@@ -244,4 +244,16 @@ test('SGD without momentum notes that a parameter has none, and goes on from the
   assert.equal(second.stateDict().state, { 0: { momentum_buffer: null } })
 })
 
+// p = torch.tensor([1.]); o = RMSprop([p], lr=0.005, centered=True); 200 steps with these gradients in turn leave p at 1; of 1e-22 alone they make it nan
+test('a centered RMSprop keeps its parameters where gradients are so small that rounding decides on their variance', () => {
+  const parts = [[1e-18, 3e-19, -1e-19], [2e-19, 1.9e-19, 2.1e-19], [1e-20, 1e-21], [1e-22]]
+  const p = ones([parts.length]).requiresGrad_()
+  const optimizer = new optim.RMSprop([p], { lr: 0.005, centered: true })
+  for (let i = 0; i < 200; i++) {
+    p.grad = tensor(parts.map((gradients) => gradients[i % gradients.length]))
+    optimizer.step()
+  }
+  assertClose(p.data, [1, 1, 1, 1])
+})
+
 test.run()

@@ -1,7 +1,7 @@
 /** Arithmetic of two tensors with broadcasting; gradients are summed back to each operand's shape. */
 import { cast, dtypeBeside, promote } from '../../tensor/dtype.ts'
 import { ValueError } from '../../tensor/errors.ts'
-import { binary, unary } from '../../tensor/elementwise.ts'
+import { binary, divideRounded, unary, type Rounding } from '../../tensor/elementwise.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
 import type { BinaryOp } from '../../tensor/kernels/kernels.ts'
 import { constant, defineOp } from '../op.ts'
@@ -48,6 +48,12 @@ export const div = defineOp('div', {
   backward({ saved: [b, a], shapes, needs }, grad) {
     return [needs[0] ? sumTo(grad.div(b), shapes[0]) : null, needs[1] ? sumTo(grad.neg().mul(a.div(b).div(b)), shapes[1]) : null]
   },
+})
+
+/** a / b as a whole number: a step function, whose gradient is 0. */
+export const divRounded = defineOp('div_rounded', {
+  forward: (_, [a, b]: Two, mode: Rounding) => divideRounded(a, b, mode),
+  backward: ({ shapes, needs }) => shapes.map((shape, i) => (needs[i] ? constant(NDArray.zeros(shape)) : null)),
 })
 
 /** d(xᵖ) = p · xᵖ⁻¹ · dx for a number p. As in PyTorch ±½ is the square root, which is another thing than the power at −0 and −∞. */

@@ -1,5 +1,5 @@
 /** Reading by index: pairs of operations, each the adjoint of the other. */
-import { checkIndex, gather as gatherArray, putAdd as putAddArray, scatter as scatterArray, scatterAdd as scatterAddArray, take as takeArray } from '../../tensor/indexing.ts'
+import { checkIndex, gather as gatherArray, put as putArray, putAdd as putAddArray, scatter as scatterArray, scatterAdd as scatterAddArray, take as takeArray } from '../../tensor/indexing.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
 import type { Shape } from '../../tensor/shape.ts'
 import { constant, defineOp, type Gradients } from '../op.ts'
@@ -24,6 +24,17 @@ export const putAdd = defineOp('index_put', {
     return putAddArray(x, index, shape)
   },
   backward: ({ saved: [index] }, grad): Gradients => [take([grad, index]), null],
+})
+
+/** x with `values` at the places, counted in row-major order, that the index holds. */
+export const put = defineOp('put', {
+  forward(ctx, [x, values, index]: [x: NDArray, values: NDArray, index: NDArray]) {
+    ctx.save(index)
+    return putArray(x, values, index)
+  },
+  backward({ saved: [index], shapes: [, shape], needs }, grad): Gradients {
+    return [needs[0] ? put([grad, constant(NDArray.zeros(shape)), index]) : null, needs[1] ? take([grad.reshape([-1]), index]) : null, null]
+  },
 })
 
 /** The index as the kernels want it: negative numbers counted from the end, every number inside the dimension. */

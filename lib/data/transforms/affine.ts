@@ -1,6 +1,6 @@
 /** Rotations, shears and what else maps straight lines to straight lines. */
 import { ValueError } from '../../tensor/errors.ts'
-import { optionsOf } from '../../tensor/options.ts'
+import { argumentsOf, type Given } from '../../tensor/options.ts'
 import type { Generator } from '../../tensor/random.ts'
 import { Picture, type Size } from '../picture.ts'
 import { drawUniform, roundHalfEven } from './draws.ts'
@@ -147,10 +147,10 @@ export class RandomRotation extends Transform<number> {
   readonly degrees: readonly [number, number]
   readonly options: RandomRotationOptions
 
-  constructor(degrees: Pair, options: RandomRotationOptions = {}) {
-    super(degrees, options)
+  constructor(degrees: Pair, ...given: Given<[interpolation: RandomRotationOptions['interpolation'], expand: boolean, center: RandomRotationOptions['center'], fill: RandomRotationOptions['fill']], RandomRotationOptions>) {
+    super(degrees, ...given)
     this.degrees = parseAngles('RandomRotation', 'degrees', degrees)
-    this.options = checkSampling('RandomRotation', optionsOf('RandomRotation', options, { ...samplingDefaults, expand: false, center: undefined }))
+    this.options = checkSampling('RandomRotation', argumentsOf('RandomRotation', given, { interpolation: samplingDefaults.interpolation, expand: false, center: undefined, fill: samplingDefaults.fill }))
   }
   draw(_size: Size, generator: Generator): number {
     return drawUniform(generator, ...this.degrees)
@@ -190,10 +190,10 @@ export class RandomAffine extends Transform<Affine> {
   readonly options: RandomAffineOptions
   readonly #shears: readonly (readonly [number, number])[]
 
-  constructor(degrees: Pair, options: RandomAffineOptions = {}) {
-    super(degrees, options)
+  constructor(degrees: Pair, ...given: Given<[translate: RandomAffineOptions['translate'], scale: RandomAffineOptions['scale'], shear: RandomAffineOptions['shear'], interpolation: RandomAffineOptions['interpolation'], fill: RandomAffineOptions['fill']], RandomAffineOptions>) {
+    super(degrees, ...given)
     this.degrees = parseAngles('RandomAffine', 'degrees', degrees)
-    this.options = checkSampling('RandomAffine', optionsOf('RandomAffine', options, { ...samplingDefaults, translate: undefined, scale: undefined, shear: undefined, center: undefined }))
+    this.options = checkSampling('RandomAffine', argumentsOf('RandomAffine', given, { translate: undefined, scale: undefined, shear: undefined, ...samplingDefaults, center: undefined }, 5))
     const { translate, scale, shear } = this.options
     if (translate && !translate.every((share) => share >= 0 && share <= 1)) throw new ValueError('RandomAffine', `translate [${translate.join(', ')}] is not made of shares from 0 to 1`, 'give shares of the width and the height')
     if (scale && !scale.every((factor) => factor > 0)) throw new ValueError('RandomAffine', `scale [${scale.join(', ')}] is not positive`, 'give [lowest, highest]')

@@ -1,6 +1,6 @@
 /** Random changes of colour. */
 import { ValueError } from '../../tensor/errors.ts'
-import { optionsOf } from '../../tensor/options.ts'
+import { argumentsOf, type Given } from '../../tensor/options.ts'
 import type { Generator } from '../../tensor/random.ts'
 import { Picture, type Size } from '../picture.ts'
 import { adjustBrightness, adjustContrast, adjustHue, adjustSaturation, checkChannels, grayOf, type Colors } from './color.ts'
@@ -33,9 +33,9 @@ export class ColorJitter extends Transform<Changes> {
   /** The ranges of brightness, contrast, saturation and hue; null where nothing is to change. */
   readonly ranges: readonly (readonly [number, number] | null)[]
 
-  constructor(options: ColorJitterOptions = {}) {
-    super(options)
-    const { brightness, contrast, saturation, hue } = optionsOf('ColorJitter', options, { brightness: 0, contrast: 0, saturation: 0, hue: 0 })
+  constructor(...given: Given<[brightness: ColorJitterOptions['brightness'], contrast: ColorJitterOptions['contrast'], saturation: ColorJitterOptions['saturation'], hue: ColorJitterOptions['hue']], ColorJitterOptions>) {
+    super(...given)
+    const { brightness, contrast, saturation, hue } = argumentsOf('ColorJitter', given, { brightness: 0, contrast: 0, saturation: 0, hue: 0 })
     this.ranges = [
       ...Object.entries({ brightness, contrast, saturation }).map(([name, amount]) => rangeOf(name, amount, 1, { least: 0 })),
       rangeOf('hue', hue, 0, { least: -0.5, most: 0.5 }),
@@ -80,9 +80,9 @@ function grayPicture(picture: Picture, channels: number): Picture {
 export class Grayscale extends Transform<void> {
   readonly numOutputChannels: 1 | 3
 
-  constructor(options: (1 | 3) | GrayscaleOptions = {}) {
-    super(options)
-    const { numOutputChannels } = optionsOf('Grayscale', typeof options === 'number' ? { numOutputChannels: options } : options, { numOutputChannels: 1 })
+  constructor(...given: Given<[numOutputChannels: 1 | 3], GrayscaleOptions>) {
+    super(...given)
+    const { numOutputChannels } = argumentsOf('Grayscale', given, { numOutputChannels: 1 })
     if (numOutputChannels !== 1 && numOutputChannels !== 3) throw new ValueError('Grayscale', `${String(numOutputChannels)} channels are not 1 or 3`, 'give 1 or 3')
     this.numOutputChannels = numOutputChannels
   }

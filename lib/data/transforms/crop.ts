@@ -1,6 +1,6 @@
 /** Padding, crops and flips: which row and column each pixel comes from. */
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
-import { optionsOf } from '../../tensor/options.ts'
+import { argumentsOf, type Given } from '../../tensor/options.ts'
 import type { Generator } from '../../tensor/random.ts'
 import { OUTSIDE, type Picture, type Size } from '../picture.ts'
 import { drawInteger, roundHalfEven } from './draws.ts'
@@ -85,11 +85,11 @@ export class Pad extends Transform<void> {
   readonly padding: Padding
   readonly options: PadOptions
 
-  constructor(padding: Padding, options: PadOptions = {}) {
-    super(padding, options)
+  constructor(padding: Padding, ...given: Given<[fill: PadOptions['fill'], paddingMode: PadOptions['paddingMode']], PadOptions>) {
+    super(padding, ...given)
     parsePadding('Pad', padding)
     this.padding = padding
-    this.options = checkMode('Pad', optionsOf('Pad', options, padDefaults))
+    this.options = checkMode('Pad', argumentsOf('Pad', given, padDefaults))
   }
   draw(): void {}
   apply(picture: Picture): Picture {
@@ -112,11 +112,11 @@ export class RandomCrop extends Transform<Box> {
   readonly size: readonly [height: number, width: number]
   readonly options: RandomCropOptions & { readonly padIfNeeded: boolean }
 
-  constructor(size: Pair, options: RandomCropOptions = {}) {
-    super(size, options)
+  constructor(size: Pair, ...given: Given<[padding: Padding, padIfNeeded: boolean, fill: PadOptions['fill'], paddingMode: PadOptions['paddingMode']], RandomCropOptions>) {
+    super(size, ...given)
     this.size = parseSize('RandomCrop', size)
-    this.options = checkMode('RandomCrop', optionsOf('RandomCrop', options, { ...padDefaults, padding: undefined, padIfNeeded: false }))
-    if (options.padding !== undefined) parsePadding('RandomCrop', options.padding)
+    this.options = checkMode('RandomCrop', argumentsOf('RandomCrop', given, { padding: undefined, padIfNeeded: false, ...padDefaults }))
+    if (this.options.padding !== undefined) parsePadding('RandomCrop', this.options.padding)
   }
   draw([, height, width]: Size, generator: Generator): Box {
     const [cropHeight, cropWidth] = this.size

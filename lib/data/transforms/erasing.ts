@@ -1,6 +1,6 @@
 /** Random erasing (Zhong et al. 2017). */
 import { ValueError } from '../../tensor/errors.ts'
-import { optionsOf } from '../../tensor/options.ts'
+import { argumentsOf, type Given } from '../../tensor/options.ts'
 import type { Generator } from '../../tensor/random.ts'
 import { Picture, type Size } from '../picture.ts'
 import type { Box } from './crop.ts'
@@ -27,9 +27,9 @@ interface Erasure extends Box {
 export class RandomErasing extends Transform<Erasure | null> {
   readonly options: Required<RandomErasingOptions>
 
-  constructor(options: RandomErasingOptions = {}) {
-    super(options)
-    const { p, scale, ratio, value } = optionsOf('RandomErasing', options, { p: 0.5, scale: [0.02, 0.33], ratio: [0.3, 3.3], value: 0 })
+  constructor(...given: Given<[p: number, scale: RandomErasingOptions['scale'], ratio: RandomErasingOptions['ratio'], value: RandomErasingOptions['value']], RandomErasingOptions>) {
+    super(...given)
+    const { p, scale, ratio, value } = argumentsOf('RandomErasing', given, { p: 0.5, scale: [0.02, 0.33], ratio: [0.3, 3.3], value: 0 })
     if (typeof value === 'string' && value !== 'random') throw new ValueError('RandomErasing', `value '${String(value)}' is unknown`, "use 'random', a number, or one for each channel")
     this.options = {
       p: checkProbability('RandomErasing', p),

@@ -1,6 +1,6 @@
 /** Resizing. */
 import { ValueError } from '../../tensor/errors.ts'
-import { optionsOf } from '../../tensor/options.ts'
+import { argumentsOf, type Given } from '../../tensor/options.ts'
 import type { Generator } from '../../tensor/random.ts'
 import { Picture, type Size } from '../picture.ts'
 import { resizeFloats } from '../resample.ts'
@@ -54,10 +54,10 @@ export class Resize extends Transform<void> {
   readonly size: Pair
   readonly options: ResizeOptions
 
-  constructor(size: Pair, options: ResizeOptions = {}) {
-    super(size, options)
+  constructor(size: Pair, ...given: Given<[interpolation: ResizeOptions['interpolation']], ResizeOptions>) {
+    super(size, ...given)
     parseSize('Resize', size)
-    this.options = checkInterpolation('Resize', optionsOf('Resize', options, { ...interpolationDefaults, maxSize: undefined }))
+    this.options = checkInterpolation('Resize', argumentsOf('Resize', given, { interpolation: interpolationDefaults.interpolation, maxSize: undefined, antialias: interpolationDefaults.antialias }, 1))
     const { maxSize } = this.options
     if (maxSize !== undefined && (typeof size !== 'number' || !(maxSize > size)))
       throw new ValueError('Resize', `maxSize ${maxSize} does not go with size ${String(size)}`, 'give a single size for the shorter side, and a larger maxSize for the longer one')
@@ -89,10 +89,10 @@ export class RandomResizedCrop extends Transform<Box> {
   readonly size: readonly [height: number, width: number]
   readonly options: RandomResizedCropOptions & ScaleAndRatio
 
-  constructor(size: Pair, options: RandomResizedCropOptions = {}) {
-    super(size, options)
+  constructor(size: Pair, ...given: Given<[scale: RandomResizedCropOptions['scale'], ratio: RandomResizedCropOptions['ratio']], RandomResizedCropOptions>) {
+    super(size, ...given)
     this.size = parseSize('RandomResizedCrop', size)
-    this.options = checkInterpolation('RandomResizedCrop', optionsOf('RandomResizedCrop', options, { ...interpolationDefaults, scale: [0.08, 1], ratio: [3 / 4, 4 / 3] }))
+    this.options = checkInterpolation('RandomResizedCrop', argumentsOf('RandomResizedCrop', given, { scale: [0.08, 1], ratio: [3 / 4, 4 / 3], ...interpolationDefaults }, 2))
     checkRange('RandomResizedCrop', 'scale', this.options.scale)
     checkRange('RandomResizedCrop', 'ratio', this.options.ratio)
   }

@@ -53,8 +53,8 @@ type MaxPoolPlaces = [stride: Pair | null, padding: Pair, dilation: Pair, ceilMo
  * The largest number of each window; the first of equal ones takes the gradient. x: (N, C, H, W) or (C, H, W). With returnIndices
  * [numbers, indices]. Same as torch.nn.functional.max_pool2d.
  */
-export function maxPool2d(x: Tensor, kernelSize: Pair, ...given: readonly [...Required<MaxPoolPlaces>, true] | Given<MaxPoolPlaces, MaxPoolOptions & { readonly returnIndices: true }>): WithIndices
 export function maxPool2d(x: Tensor, kernelSize: Pair, ...given: Given<[...MaxPoolPlaces, returnIndices: false], MaxPoolOptions & { readonly returnIndices?: false }>): Tensor
+export function maxPool2d(x: Tensor, kernelSize: Pair, ...given: readonly [...Required<MaxPoolPlaces>, true] | Given<MaxPoolPlaces, MaxPoolOptions & { readonly returnIndices: true }>): WithIndices
 export function maxPool2d(x: Tensor, kernelSize: Pair, ...given: Given<[...MaxPoolPlaces, returnIndices: boolean], MaxPoolOptions>): Tensor | WithIndices
 export function maxPool2d(x: Tensor, kernelSize: Pair, ...given: Given<[...MaxPoolPlaces, returnIndices: boolean], MaxPoolOptions>): Tensor | WithIndices {
   const { stride, padding, dilation, ceilMode, returnIndices } = argumentsOf('maxPool2d', given, { stride: null, padding: 0, dilation: 1, ceilMode: false, returnIndices: false })
@@ -124,8 +124,8 @@ export function adaptiveAvgPool2d(x: Tensor, outputSize: AdaptiveSize): Tensor {
 }
 
 /** The largest numbers of such windows; with returnIndices [numbers, indices]. Same as torch.nn.functional.adaptive_max_pool2d. */
-export function adaptiveMaxPool2d(x: Tensor, outputSize: AdaptiveSize, ...given: [returnIndices: true] | [options: { readonly returnIndices: true }]): WithIndices
 export function adaptiveMaxPool2d(x: Tensor, outputSize: AdaptiveSize, ...given: Given<[returnIndices: false], { readonly returnIndices?: false }>): Tensor
+export function adaptiveMaxPool2d(x: Tensor, outputSize: AdaptiveSize, ...given: [returnIndices: true] | [options: { readonly returnIndices: true }]): WithIndices
 export function adaptiveMaxPool2d(x: Tensor, outputSize: AdaptiveSize, ...given: Given<[returnIndices: boolean], { readonly returnIndices?: boolean }>): Tensor | WithIndices
 export function adaptiveMaxPool2d(x: Tensor, outputSize: AdaptiveSize, ...given: Given<[returnIndices: boolean], { readonly returnIndices?: boolean }>): Tensor | WithIndices {
   const { returnIndices } = argumentsOf('adaptiveMaxPool2d', given, { returnIndices: false })

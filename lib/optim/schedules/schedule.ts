@@ -1,15 +1,9 @@
 /** What schedules of learning rates share: they change `lr` of an optimizer's groups when they are made and at every step(). */
 import { StateDictError, ValueError } from '../../tensor/errors.ts'
-import { Optimizer, type ParamGroup } from '../optimizer.ts'
-
-interface Rates {
-  lr: number
-  momentum?: number
-  betas?: readonly [number, number]
-}
+import { Optimizer, type ParamGroup, type Rates } from '../optimizer.ts'
 
 /** Any optimizer: its groups have a learning rate. */
-export type Scheduled = Optimizer<Rates>
+export type Scheduled = Optimizer
 
 /** What stateDict() returns: plain values by name. */
 export type SchedulerState = Readonly<Record<string, unknown>>

@@ -15,7 +15,7 @@ export function rmsprop(steps: readonly RMSpropStep[], { lr, alpha, eps, weightD
       let variance = v[i]
       if (mean) {
         mean[i] = alpha * mean[i] + (1 - alpha) * d
-        variance -= mean[i] * mean[i]
+        variance = Math.abs(variance - mean[i] * mean[i]) // of tiny gradients rounding can make it negative
       }
       d /= Math.sqrt(variance) + eps
       if (velocity) d = velocity[i] = momentum * velocity[i] + d

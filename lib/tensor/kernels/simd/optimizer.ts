@@ -134,7 +134,8 @@ function emitRMSprop(module: WasmModule, target: Target, decay: boolean, centere
     const square = meanSquare(f, target, v, d, c.alpha, c.rest, c.leastRoot, c.leastSquare)
     const average = centered ? f.let(madd(target, c.rest, d, f32x4.mul(c.alpha, unlessBelow(f, c.faint, mean)))) : d
     const root = centered ? f.let(unlessBelow(f, c.leastMean, average)) : d
-    const variance = centered ? madd(target, f32x4.neg(root), root, square) : square
+    // Of tiny gradients rounding can make it negative.
+    const variance = centered ? f32x4.abs(madd(target, f32x4.neg(root), root, square)) : square
     const denominator = f32x4.add(f32x4.sqrt(variance), c.eps)
     if (!momentum) return { w: f32x4.add(w, f32x4.div(f32x4.mul(c.rate, d), denominator)), v: square, mean: average, velocity }
     const moved = f.let(f32x4.add(f32x4.mul(c.momentum, unlessBelow(f, c.faint, velocity)), f32x4.div(d, denominator)))
