@@ -152,7 +152,7 @@ test('numbers that blow up stop the run, which names the step and the first bad 
 test('what cannot be meant is a usage error', async () => {
   assertRefused(await command('train', ['--epochs', 'none']), 2, /--epochs none: give a whole number of at least 1\nnpm run train -- --help lists the options/)
   assertRefused(await command('train', ['--dim', '10', '--heads', '3']), 2, /3 heads do not divide a dim of 10/)
-  assertRefused(await command('train', ['--dim', '1000000']), 2, /holds more than 2\^32 numbers/)
+  assertRefused(await command('train', ['--dim', '10000000000']), 2, /holds more than 2\^32 numbers/)
   assertRefused(await command('train', ['--config', 'README.md']), 2, /README\.md is no JSON/)
   assertRefused(await command('predict', []), 2, /name a run or a model file, and pictures/)
 })
