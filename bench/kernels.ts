@@ -191,7 +191,7 @@ const ELEMENTWISE: readonly Elementwise[] = [
     prepare(shape) {
       const [dx, grad, x] = [array(shape), array(shape), array(shape)]
       const [mean, rstd, weight, dweight, dbias] = [numbers(shape[0]), numbers(shape[0]), numbers(shape[1]), numbers(shape[1]), numbers(shape[1])]
-      return () => kernels().layerNormBackward(dx, dweight, dbias, grad, x, mean, rstd, weight, 1e-5)
+      return () => kernels().layerNormBackward(dx, dweight, dbias, grad, x, mean, rstd, weight, 1e-5, false)
     },
   },
   {

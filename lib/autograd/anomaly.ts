@@ -31,6 +31,9 @@ export function detectAnomaly<T>(fn: () => T, given: AnomalyOptions = {}): T {
   }
 }
 
+/** Whether every gradient is looked at by itself. */
+export const isDetecting = (): boolean => detecting
+
 /** The stack of the call being recorded, while anomalies are looked for. */
 export function anomalyTrace(): string | undefined {
   return detecting ? new Error().stack?.split('\n').slice(4).join('\n') : undefined

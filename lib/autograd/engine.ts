@@ -5,7 +5,7 @@ import { NDArray } from '../tensor/ndarray.ts'
 import { optionsOf } from '../tensor/options.ts'
 import { sameShape, showShape } from '../tensor/shape.ts'
 import { allocatingIn, discard, evict, reclaim, Region, type Storage } from '../tensor/storage.ts'
-import { checkAnomaly } from './anomaly.ts'
+import { checkAnomaly, isDetecting } from './anomaly.ts'
 import { enableGrad, isGradEnabled, noGrad } from './grad-mode.ts'
 import { runHook, type Edge, type Node } from './graph.ts'
 import { checkTensors, constant, edgeOf, named } from './op.ts'
@@ -42,7 +42,7 @@ class Arrivals {
     if (isGradEnabled()) return rule()
     const made = new Region('backward')
     const grads = allocatingIn(made, rule)
-    for (const storage of made.storages) this.#uses.set(storage, 0)
+    for (const storage of made.storages) if (!this.#uses.has(storage)) this.#uses.set(storage, 0)
     for (const grad of grads) this.#use(grad)
     for (const storage of made.storages) this.#discardUnused(storage)
     return grads
@@ -72,6 +72,19 @@ class Arrivals {
     let grads = this.#nodes.get(edge.node)
     if (!grads) this.#nodes.set(edge.node, (grads = edge.node.outputShapes.map(() => null)))
     grads[edge.output] = this.#sum(grads[edge.output], grad)
+  }
+  /** What has arrived at a node, as numbers that may be changed: where somebody else uses them too, a copy takes their place. */
+  open(edge: Edge): NDArray | null {
+    if (!edge || 'leaf' in edge || isGradEnabled() || isDetecting()) return null
+    const grads = this.#nodes.get(edge.node)
+    const sum = grads?.[edge.output]
+    if (!grads || !sum) return null
+    if (this.#isAlone(sum)) return sum.array
+    const copy = constant(sum.array.copy())
+    if (copy.array.storage.isTransient) this.#uses.set(copy.array.storage, 1)
+    grads[edge.output] = copy
+    this.drop(sum)
+    return copy.array
   }
   #sum(before: Tensor | null, grad: Tensor): Tensor {
     if (!before) return grad
@@ -125,8 +138,11 @@ class Arrivals {
   }
 
   /** Whether a gradient has its memory for itself; then that belongs to the receiver from now on. */
-  give({ array: { storage, numel, isContiguous } }: Tensor): boolean {
-    return storage.isTransient && isContiguous && 4 * numel === storage.bytes && this.#uses.get(storage) === 1 && this.#uses.delete(storage)
+  give(grad: Tensor): boolean {
+    return this.#isAlone(grad) && this.#uses.delete(grad.array.storage)
+  }
+  #isAlone({ array: { storage, numel, isContiguous } }: Tensor): boolean {
+    return storage.isTransient && isContiguous && 4 * numel === storage.bytes && this.#uses.get(storage) === 1
   }
 }
 
@@ -210,7 +226,7 @@ function propagate(nodes: readonly Node[], arrivals: Arrivals, receiver: Receive
         if (grad) accumulate(tensor, grad, arrivals)
       }
       receiver.node?.(node, grads)
-      const inputGrads = arrivals.compute(() => node.backward(grads))
+      const inputGrads = arrivals.compute(() => node.backward(grads, (input) => arrivals.open(node.edges[input])))
       checkAnomaly(node, inputGrads)
       if (!retainGraph) node.release()
       inputGrads.forEach((grad, i) => {

@@ -67,7 +67,13 @@ export class Context {
   }
 }
 
-type Backward = (grads: readonly (Tensor | null)[]) => readonly (Tensor | null)[]
+/**
+ * What has arrived for an input on other ways, where it may be changed: a rule may add its own gradient to it, and return null for that
+ * input, instead of making a gradient that is then added. null where it may not, or nothing has arrived.
+ */
+export type Arrived = (input: number) => NDArray | null
+
+type Backward = (grads: readonly (Tensor | null)[], arrived: Arrived) => readonly (Tensor | null)[]
 
 let created = 0
 
@@ -105,8 +111,8 @@ export class Node {
   }
 
   /** Gradients of the inputs from gradients of the outputs. */
-  backward(grads: readonly (Tensor | null)[]): readonly (Tensor | null)[] {
-    const result = this.#backward(grads)
+  backward(grads: readonly (Tensor | null)[], arrived: Arrived): readonly (Tensor | null)[] {
+    const result = this.#backward(grads, arrived)
     this.edges.forEach((edge, i) => {
       const grad = result[i]
       if (edge && grad && !sameShape(grad.shape, this.context.shapes[i]))

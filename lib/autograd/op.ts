@@ -4,7 +4,7 @@ import { NDArray, type DType } from '../tensor/ndarray.ts'
 import { allocatingIn, Region } from '../tensor/storage.ts'
 import { anomalyTrace, checkResults } from './anomaly.ts'
 import { isGradEnabled } from './grad-mode.ts'
-import { Context, Node, type Edge } from './graph.ts'
+import { Context, Node, type Arrived, type Edge } from './graph.ts'
 import type { Tensor } from './tensor.ts'
 
 /** What a backward rule returns: one gradient for each input, null where there is none. */
@@ -21,7 +21,7 @@ export interface OpRule<I extends Arrays, R extends NDArray | NDArray[], O> {
   /** Numbers in, numbers out. `ctx.save` keeps what the backward rule needs. */
   forward(ctx: Context, inputs: I, options: O): R
   /** Gradients of the inputs, written with tensor operations so that it can be differentiated again; null where there is none. */
-  backward(ctx: Context, grad: GradientFor<R>, options: O): Gradients
+  backward(ctx: Context, grad: GradientFor<R>, options: O, arrived: Arrived): Gradients
 }
 
 /** An operation: called with its input tensors and its options, it computes and, where a gradient is wanted, records. */
@@ -91,7 +91,7 @@ export function defineOp<const I extends Arrays, R extends NDArray | NDArray[], 
     const result = made ? allocatingIn(made, () => rule.forward(context, arrays, options)) : rule.forward(context, arrays, options)
     const single = result instanceof NDArray
     const outputs = single ? [constant(result)] : (result as NDArray[]).map(constant)
-    if (made) record(nodeName, inputs, outputs, context, (grads) => rule.backward(context, (single ? grads[0] : grads) as GradientFor<R>, options), made)
+    if (made) record(nodeName, inputs, outputs, context, (grads, arrived) => rule.backward(context, (single ? grads[0] : grads) as GradientFor<R>, options, arrived), made)
     linkView(op, inputs[0], outputs, options)
     return single ? outputs[0] : outputs
   }
@@ -99,7 +99,7 @@ export function defineOp<const I extends Arrays, R extends NDArray | NDArray[], 
 }
 
 /** Puts a node behind `outputs`, whose gradients `backward` turns into gradients of `inputs`. `made` is the memory that goes with it. */
-export function record(name: string, inputs: readonly (Tensor | null)[], outputs: readonly Tensor[], context: Context, backward: (grads: readonly (Tensor | null)[]) => readonly (Tensor | null)[], made?: Region): void {
+export function record(name: string, inputs: readonly (Tensor | null)[], outputs: readonly Tensor[], context: Context, backward: (grads: readonly (Tensor | null)[], arrived: Arrived) => readonly (Tensor | null)[], made?: Region): void {
   checkResults(name, inputs, outputs)
   const node = new Node(name, inputs.map(edgeOf), outputs.map((output) => output.shape), context, backward, made)
   node.trace = anomalyTrace()

@@ -17,3 +17,8 @@ export function matmul(a: NDArray, b: NDArray, bias: NDArray | null = null): NDA
   kernels().matmul(out, a.expand([...batch, M, K]), b.expand([...batch, K, N]), bias)
   return out
 }
+
+/** sum (M, N) += a (M, K) · b (K, N) */
+export function addProduct(sum: NDArray, a: NDArray, b: NDArray): void {
+  kernels().matmul(sum, a, b, 'out')
+}

@@ -222,7 +222,7 @@ const examples: Readonly<Record<string, readonly Example[]>> = {
   native_layer_norm_backward: [[(grad, x, w) => {
     const centred = x.sub(x.mean(1, true))
     const rstd = centred.square().mean(1).add(1e-5).pow(-0.5)
-    return layerNormBackward([grad, x, x.mean(1).detach(), rstd.detach(), w], { shape: [4], eps: 1e-5 })
+    return layerNormBackward([grad, x, x.mean(1).detach(), rstd.detach(), w], { shape: [4], eps: 1e-5, sum: null })
   }, normal(2, 4), normal(2, 4), normal(4)]],
 }
 

@@ -127,6 +127,9 @@ test('matrix products of any layout, batched, with and without bias, also of not
       return reductions.sum(Array.from({ length: K }, (_, k) => read(a, [...lead, m, k]) * read(b, [...lead, k, n]))) + (bias ? read(bias, [n]) : 0)
     })
     assertNear(readAll(out), expected, 1e-5)
+    if (bias) return
+    reference.matmul(out, a, b, 'out')
+    assertNear(readAll(out), expected.map((value) => 2 * value), 1e-5)
   })
 })
 

@@ -38,19 +38,24 @@ for (const { name, runtime, array, random } of all) {
     const [y, mean, rstd] = [blank(x.shape, 0), blank([rows], 1), blank([rows], 2)]
     layerNorm(runtime, y, mean, rstd, x, null, null, 1e-5)
     const truth = [NDArray.empty(x.shape), NDArray.empty([n]), NDArray.empty([n])] as const
-    reference.layerNormBackward(...truth, grad, x, mean, rstd, weight, 1e-5)
+    reference.layerNormBackward(...truth, grad, x, mean, rstd, weight, 1e-5, false)
     // A rounding of the mean counts rstd² times in dx, which is large where a row's few numbers happen to lie close together.
     const sensitivity = Math.max(10, ...numbers(rstd).map((scale) => scale ** 2))
     for (const wanted of [[true, true], [true, false], [false, true], [false, false]]) {
       const dx = blank(x.shape, 1)
       const [dweight, dbias] = wanted.map((want) => (want ? blank([n], 2) : null))
-      layerNormBackward(runtime, dx, dweight, dbias, grad, x, mean, rstd, weight, 1e-5)
+      layerNormBackward(runtime, dx, dweight, dbias, grad, x, mean, rstd, weight, 1e-5, false)
       ;[dx, dweight, dbias].forEach((out, i) => {
         if (!out) return
         assertClose(numbers(out), numbers(truth[i]), { relative: 4e-6, absolute: i === 0 ? 1e-6 * sensitivity : 1e-6 * rows + 1e-5 }, `${['dx', 'dweight', 'dbias'][i]} of ${what}`)
         assert.ok(surroundings(out).every(Number.isNaN), `${what} wrote outside of output ${i}`)
       })
     }
+    const [sum, expected] = [random(x.shape), NDArray.empty(x.shape)]
+    expected.storage.data.set(sum.values())
+    layerNormBackward(runtime, sum, null, null, grad, x, mean, rstd, weight, 1e-5, true)
+    reference.layerNormBackward(expected, null, null, grad, x, mean, rstd, weight, 1e-5, true)
+    assertClose(numbers(sum), numbers(expected), { relative: 4e-6, absolute: 1e-6 * sensitivity }, `dx onto a sum, of ${what}`)
   }
 
   test(`rows of any length, with and without weight and bias, ${name}`, () => {
@@ -93,7 +98,7 @@ for (const { name, runtime, array, random } of all) {
   test(`no rows leave no gradient, ${name}`, () => {
     const empty = array([], [0, 5])
     const [dweight, dbias] = [array([1, 2, 3, 4, 5], [5]), array([1, 2, 3, 4, 5], [5])]
-    layerNormBackward(runtime, array([], [0, 5]), dweight, dbias, empty, empty, array([], [0]), array([], [0]), null, 1e-5)
+    layerNormBackward(runtime, array([], [0, 5]), dweight, dbias, empty, empty, array([], [0]), array([], [0]), null, 1e-5, false)
     assert.equal([...numbers(dweight), ...numbers(dbias)], new Array(10).fill(0))
   })
 }

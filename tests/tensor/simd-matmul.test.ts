@@ -66,13 +66,14 @@ const noise = () => {
 }
 
 /** Compares with the reference product, which sums in float64. */
-function check(runtime: Runtime, make: (shape: Shape) => NDArray, a: NDArray, b: NDArray, bias: NDArray | null, note: string): void {
+function check(runtime: Runtime, make: (shape: Shape) => NDArray, a: NDArray, b: NDArray, start: NDArray | 'out' | null, note: string): void {
   const K = a.shape[a.ndim - 1]
   const shape = [...a.shape.slice(0, -1), b.shape[b.ndim - 1]]
   const out = make(shape)
   const expected = NDArray.empty(shape)
-  matmul(runtime, out, a, b, bias)
-  reference(expected, a, b, bias)
+  if (start === 'out') for (let i = 0; i < out.numel; i++) out.storage.data[3 + i] = expected.storage.data[i] = noise()
+  matmul(runtime, out, a, b, start)
+  reference(expected, a, b, start)
   const truth = expected.values()
   const scale = 1e-6 * (1 + Math.sqrt(K))
   for (let i = 0; i < out.numel; i++) {
@@ -91,11 +92,11 @@ for (const [t, target] of targets.entries()) {
   test(`${name}: products of odd sizes agree with the reference, however the operands lie`, () => {
     for (const [M, N, K] of SIZES)
       for (const form of ['NN', 'NT', 'TN', 'TT'])
-        for (const biased of [false, true])
+        for (const start of ['bias', 'out', null] as const)
           onHeap((make) => {
             const a = form[0] === 'N' ? make([M, K], noise) : make([K, M], noise).transpose(0, 1)
             const b = form[1] === 'N' ? make([K, N], noise) : make([N, K], noise).transpose(0, 1)
-            check(runtime, make, a, b, biased ? make([N], noise) : null, `${form} ${M}x${N}x${K}`)
+            check(runtime, make, a, b, start === 'bias' ? make([N], noise) : start, `${form} ${M}x${N}x${K}`)
           })
   })
 
@@ -104,6 +105,7 @@ for (const [t, target] of targets.entries()) {
       check(runtime, make, make([5, 0]), make([0, 9]), make([9], noise), 'bias')
       check(runtime, make, make([5, 0]), make([0, 9]), null, 'zeros')
       check(runtime, make, make([3, 0, 4]).transpose(1, 2), make([3, 9, 0]).transpose(1, 2), make([9], noise), 'batch')
+      check(runtime, make, make([5, 0]), make([0, 9]), 'out', 'what is there')
       check(runtime, make, make([0, 3]), make([3, 4]), null, 'no rows')
     })
   })
@@ -132,6 +134,7 @@ for (const [t, target] of targets.entries()) {
       check(runtime, make, make([2, 1, 3, 5, 6], noise).expand([2, 4, 3, 5, 6]), make([1, 4, 3, 6, 7], noise).expand([2, 4, 3, 6, 7]), null, 'three dimensions')
       check(runtime, make, make([2, 5, 3, 7, 8], noise).permute([2, 0, 1, 3, 4]), make([2, 3, 5, 8, 3], noise).permute([1, 0, 2, 3, 4]), null, 'permuted')
       check(runtime, make, make([2, 300, 300], noise), make([2, 300, 300], noise), null, 'large matrices')
+      check(runtime, make, make([2, 300, 300], noise), make([2, 300, 300], noise), 'out', 'large matrices onto others')
     })
   })
 
@@ -152,6 +155,7 @@ for (const [t, target] of targets.entries()) {
           const a = form[0] === 'N' ? make([M, K], noise) : make([K, M], noise).transpose(0, 1)
           const b = form[1] === 'N' ? make([K, N], noise) : make([N, K], noise).transpose(0, 1)
           check(runtime, make, a, b, make([N], noise), `${form} ${M}x${N}x${K}`)
+          check(runtime, make, a, b, 'out', `${form} ${M}x${N}x${K} onto what is there`)
         })
   })
 

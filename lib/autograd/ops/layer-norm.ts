@@ -28,21 +28,27 @@ export const layerNorm = defineOp('native_layer_norm', {
     ctx.save(x, mean, rstd, ...(weight ? [weight] : []))
     return y
   },
-  backward({ saved: [x, mean, rstd, ...weights], needs }, grad, options) {
-    const [dx, dweight, dbias] = layerNormBackward([grad, x, mean, rstd, weights[0] ?? null], options)
-    return [needs[0] ? dx : null, needs[1] ? dweight : null, needs[2] ? dbias : null]
+  backward({ saved: [x, mean, rstd, ...weights], needs }, grad, options, arrived) {
+    const sum = arrived(0)
+    const [dx, dweight, dbias] = layerNormBackward([grad, x, mean, rstd, weights[0] ?? null], { ...options, sum })
+    return [needs[0] && !sum ? dx : null, needs[1] ? dweight : null, needs[2] ? dbias : null]
   },
 })
+
+interface NormalizationBackward extends Normalization {
+  /** What the gradient of x is added to; null for an array of its own. */
+  readonly sum: NDArray | null
+}
 
 /** Gradients of x, weight and bias in two passes over the rows. */
 export const layerNormBackward = defineOp('native_layer_norm_backward', {
   optional: true,
-  forward(ctx, [grad, x, mean, rstd, weight]: [grad: NDArray, x: NDArray, mean: NDArray, rstd: NDArray, weight: NDArray | null], { shape, eps }: Normalization) {
+  forward(ctx, [grad, x, mean, rstd, weight]: [grad: NDArray, x: NDArray, mean: NDArray, rstd: NDArray, weight: NDArray | null], { shape, eps, sum }: NormalizationBackward) {
     ctx.save(grad, x, ...(weight ? [weight] : []))
-    const dx = NDArray.empty(x.shape)
+    const dx = sum ?? NDArray.empty(x.shape)
     const dweight = NDArray.empty(shape)
     const dbias = NDArray.empty(shape)
-    kernels().layerNormBackward(rows(dx, shape), row(dweight), row(dbias), rows(grad, shape), rows(x, shape), mean, rstd, row(weight), eps)
+    kernels().layerNormBackward(rows(dx, shape), row(dweight), row(dbias), rows(grad, shape), rows(x, shape), mean, rstd, row(weight), eps, sum !== null)
     return [dx, dweight, dbias]
   },
   backward({ saved }, seconds, { shape, eps }) {

@@ -1,9 +1,9 @@
 /** Matrix products. */
 import { checkIsNoMask } from '../../tensor/dtype.ts'
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
-import { matmul as product } from '../../tensor/matmul.ts'
+import { addProduct, matmul as product } from '../../tensor/matmul.ts'
 import type { NDArray } from '../../tensor/ndarray.ts'
-import { showShape } from '../../tensor/shape.ts'
+import { numelOf, showShape, type Shape } from '../../tensor/shape.ts'
 import { checkTensors, defineOp, own } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { sumTo } from './sum.ts'
@@ -22,21 +22,26 @@ export const matmul = defineOp('matmul', {
   },
 })
 
-/** Rows x (R, in) through weight (out, in) and, where there is one, bias (out,): x · Wᵀ + b, in one pass. */
+/** x (..., in) through weight (out, in) and, where there is one, bias (out,): x · Wᵀ + b, in one pass. */
 export const addmm = defineOp('addmm', {
   optional: true,
   forward(ctx, [x, weight, bias]: [x: NDArray, weight: NDArray, bias: NDArray | null]) {
     ctx.save(x, weight)
-    return product(x, weight.transpose(0, 1), bias)
+    return product(rowsOf(x), weight.transpose(0, 1), bias).reshape(x.shape.with(-1, weight.shape[0]))
   },
-  backward({ saved: [x, weight], needs }, grad) {
+  backward({ saved: [x, weight], needs }, grad, _, arrived) {
+    const sum = arrived(0)
+    if (sum) addProduct(rowsOf(sum), rowsOf(grad.array), weight.array)
     return [
-      needs[0] ? grad.matmul(weight) : null,
-      needs[1] ? grad.transpose(0, 1).matmul(x) : null,
-      needs[2] ? grad.sum(0) : null,
+      needs[0] && !sum ? grad.matmul(weight) : null,
+      needs[1] ? rowsOf(grad).transpose(0, 1).matmul(rowsOf(x)) : null,
+      needs[2] ? rowsOf(grad).sum(0) : null,
     ]
   },
 })
+
+/** (..., n) as a matrix of rows. */
+const rowsOf = <T extends { readonly shape: Shape; readonly ndim: number; reshape(shape: Shape): T }>(x: T): T => (x.ndim === 2 ? x : x.reshape([numelOf(x.shape.slice(0, -1)), x.shape[x.ndim - 1]]))
 
 /** How many dimensions operands must have, where that is not left open. */
 const dimensions: Readonly<Partial<Record<string, readonly [number, number]>>> = { mm: [2, 2], bmm: [3, 3], dot: [1, 1], mv: [2, 1] }

@@ -25,15 +25,15 @@ export function linear(x: Tensor, weight: Tensor, ...given: Given<[bias: Tensor 
   checkLabels('linear', x, weight)
   if (bias) checkBias(x, weight, bias)
   if (weight.ndim === 1) return bias ? x.matmul(weight).add(bias) : x.matmul(weight)
-  const [outFeatures] = weight.shape
-  const rows = x.ndim === 2 ? x : x.reshape([numelOf(x.shape.slice(0, -1)), inFeatures])
-  const isWhole = !bias || sameShape(bias.shape, [outFeatures])
-  const y = isWhole ? addmm([rows, weight, bias]) : named('AddmmBackward0', rows.matmul(weight.t()).add(bias))
-  if (x.ndim === 2) return bias ? y : named('MmBackward0', y)
-  return named(nodeName(x, bias), y.reshape([...x.shape.slice(0, -1), outFeatures]))
+  const isWhole = !bias || sameShape(bias.shape, [weight.shape[0]])
+  // What is not laid out in rows is copied once, for both passes.
+  const input = x.array.canBeSeenAs([numelOf(x.shape.slice(0, -1)), inFeatures]) ? x : x.contiguous()
+  const y = isWhole ? addmm([input, weight, bias]) : input.matmul(weight.t()).add(bias)
+  return named(nodeName(x, bias), y)
 }
 
 function nodeName(x: Tensor, bias: Tensor | null): string {
+  if (x.ndim === 2) return bias ? 'AddmmBackward0' : 'MmBackward0'
   if (!bias) return x.ndim === 1 ? 'SqueezeBackward3' : 'UnsafeViewBackward0'
   return x.ndim === 3 && x.isContiguous() ? 'ViewBackward0' : 'AddBackward0'
 }

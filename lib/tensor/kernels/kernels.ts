@@ -112,12 +112,16 @@ export interface Kernels {
   /** dx = grad − exp(y) · Σ grad */
   logSoftmaxBackward(out: NDArray, grad: NDArray, y: NDArray): void
 
-  /** (..., M, K) · (..., K, N) -> (..., M, N), the same leading dimensions everywhere; `bias` (N,) is added where given. */
-  matmul(out: NDArray, a: NDArray, b: NDArray, bias: NDArray | null): void
+  /**
+   * (..., M, K) · (..., K, N) -> (..., M, N), the same leading dimensions everywhere; `bias` (N,) is added where given, or what `out`
+   * holds already.
+   */
+  matmul(out: NDArray, a: NDArray, b: NDArray, start: NDArray | 'out' | null): void
 
   /** Rows of x (R, N): mean and rstd (R,); y = (x − mean) · rstd · weight + bias. */
   layerNorm(y: NDArray, mean: NDArray, rstd: NDArray, x: NDArray, weight: NDArray | null, bias: NDArray | null, eps: number): void
-  layerNormBackward(dx: NDArray, dweight: NDArray | null, dbias: NDArray | null, grad: NDArray, x: NDArray, mean: NDArray, rstd: NDArray, weight: NDArray | null, eps: number): void
+  /** Gradients of x, which are added to what dx holds where they go `onto` it, of weight and of bias. */
+  layerNormBackward(dx: NDArray, dweight: NDArray | null, dbias: NDArray | null, grad: NDArray, x: NDArray, mean: NDArray, rstd: NDArray, weight: NDArray | null, eps: number, onto: boolean): void
 
   /**
    * Heads q (B, h, N, d), k (B, h, M, d), v (B, h, M, e): weights (B, h, N, M) = softmax(scale · q · kᵀ), out (B, h, N, e) =

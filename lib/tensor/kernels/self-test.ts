@@ -32,7 +32,7 @@ export function agreesWithReference(kernels: Kernels): keyof Kernels | null {
     ['layerNorm', (engine) => outputs([[71, 47], [71], [71]], (out, mean, rstd) => engine.layerNorm(out, mean, rstd, x, row, row, 1e-5))],
     ['layerNormBackward', (engine) => {
       const [mean, rstd] = outputs([[71, 47], [71], [71]], (out, m, r) => reference.layerNorm(out, m, r, x, row, row, 1e-5)).slice(1)
-      return outputs([[71, 47], [47], [47]], (dx, dw, db) => engine.layerNormBackward(dx, dw, db, y, x, mean, rstd, row, 1e-5))
+      return outputs([[71, 47], [47], [47]], (dx, dw, db) => engine.layerNormBackward(dx, dw, db, y, x, mean, rstd, row, 1e-5, false))
     }],
     ['attention', (engine) => outputs([[2, 3, 33, 20], [2, 3, 33, 33]], (out, weights) => engine.attention(out, weights, q, k, v, null, 0.2))],
     ['attentionBackward', (engine) => {

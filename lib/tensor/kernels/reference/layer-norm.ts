@@ -29,7 +29,7 @@ export function layerNorm(y: NDArray, mean: NDArray, rstd: NDArray, x: NDArray, 
  * With x̂ = (x − mean) · rstd and g = grad · weight: dx = rstd · (g − mean(g) − x̂ · mean(g · x̂)), dweight = Σ grad · x̂, dbias = Σ grad.
  * Mean and rstd are computed anew: rounded to float32, they would be most of the error in rows of few numbers.
  */
-export function layerNormBackward(dx: NDArray, dweight: NDArray | null, dbias: NDArray | null, grad: NDArray, x: NDArray, _mean: NDArray, _rstd: NDArray, weight: NDArray | null, eps: number): void {
+export function layerNormBackward(dx: NDArray, dweight: NDArray | null, dbias: NDArray | null, grad: NDArray, x: NDArray, _mean: NDArray, _rstd: NDArray, weight: NDArray | null, eps: number, onto: boolean): void {
   const [rows, n] = x.shape
   const p = x.values()
   const g = grad.values()
@@ -51,7 +51,8 @@ export function layerNormBackward(dx: NDArray, dweight: NDArray | null, dbias: N
     }
     for (let i = 0; i < n; i++) {
       const hat = (p[at + i] - mean) * rstd
-      dx.storage.data[dx.offset + at + i] = rstd * (g[at + i] * (w ? w[i] : 1) - sum / n - (hat * product) / n)
+      const slope = rstd * (g[at + i] * (w ? w[i] : 1) - sum / n - (hat * product) / n)
+      dx.storage.data[dx.offset + at + i] = onto ? dx.storage.data[dx.offset + at + i] + slope : slope
     }
   }
   dweight?.storage.data.set(weightSums, dweight.offset)

@@ -1,14 +1,20 @@
 /** Matrix products in plain TypeScript: two rows by four columns of the result at a time stay in registers. */
-import type { NDArray } from '../../ndarray.ts'
+import { NDArray } from '../../ndarray.ts'
+import { binary } from './elementwise.ts'
 import { eachRow } from './strided.ts'
 
-export function matmul(out: NDArray, a: NDArray, b: NDArray, bias: NDArray | null): void {
+export function matmul(out: NDArray, a: NDArray, b: NDArray, start: NDArray | 'out' | null): void {
   const first = (x: NDArray) => x.select(-1, 0).select(-1, 0)
   const [M, N] = out.shape.slice(-2)
   const K = a.shape[a.ndim - 1]
   if (out.numel === 0) return
+  if (start === 'out') {
+    const own = NDArray.zeros(out.shape)
+    matmul(own, a, b, null)
+    return binary('add', out, out, own)
+  }
   const bias64 = new Float64Array(N)
-  if (bias) bias64.set(bias.values())
+  if (start) bias64.set(start.values())
   const panel = new Float64Array(4 * K)
   if (K === 0) return eachRow([out.restride([out.numel / N, N], [N, 1], out.offset)], ([at], length) => {
     for (let i = 0; i < length; i++) out.storage.data[at + i] = bias64[i % N]

@@ -1,6 +1,6 @@
 /** Attention of one head after the other, in WebAssembly: scores, weights and their gradients never leave the cache. */
 import type { NDArray } from '../../ndarray.ts'
-import { emitSmallProducts, packedBytes, wholeVectors, ZEROS } from './gemm.ts'
+import { emitSmallProducts, lookAhead, packedBytes, wholeVectors, ZEROS } from './gemm.ts'
 import { power2 } from './math.ts'
 import type { Runtime } from './runtime.ts'
 import { withDense } from './copy.ts'
@@ -35,6 +35,9 @@ export function emitAttention(module: WasmModule, target: Target): void {
     eachHead(f, p, (index, at) => {
       const [q, k, v, out] = [at(p.q, p.qB, p.qH), at(p.k, p.kB, p.kH), at(p.v, p.vB, p.vH), at(p.out, p.outB, p.outH)]
       const weights = f.let(i32.add(p.weights, i32.shl(i32.mul(index, size), 2)))
+      lookAhead(f, q, p.N, p.qN, i32.shl(p.d, 2))
+      lookAhead(f, k, p.M, p.kN, i32.shl(p.d, 2))
+      lookAhead(f, v, p.M, p.vN, i32.shl(p.e, 2))
       f.call(NTPadded, p.N, p.M, p.d, q, p.qN, k, p.kN, scores, step, own, ZEROS)
       weigh(weights, scores, step, p.N, p.M)
       const used = f.let(weights)
@@ -57,6 +60,11 @@ export function emitAttention(module: WasmModule, target: Target): void {
       const [q, k, v] = [at(p.q, p.qB, p.qH), at(p.k, p.kB, p.kH), at(p.v, p.vB, p.vH)]
       const ofHead = (base: Expr<'i32'>) => f.let(i32.add(base, i32.shl(i32.mul(index, size), 2)))
       const weights = ofHead(p.weights)
+      lookAhead(f, weights, p.N, i32.shl(p.M, 2), i32.shl(p.M, 2))
+      lookAhead(f, grad, p.N, p.gradN, i32.shl(p.e, 2))
+      lookAhead(f, q, p.N, p.qN, i32.shl(p.d, 2))
+      lookAhead(f, k, p.M, p.kN, i32.shl(p.d, 2))
+      lookAhead(f, v, p.M, p.vN, i32.shl(p.e, 2))
       f.call(NT, p.N, p.M, p.e, grad, p.gradN, v, p.vN, scores, i32.shl(p.M, 2), own, ZEROS)
       const used = f.let(weights)
       f.if(p.mask, () => {

@@ -39,6 +39,9 @@ export const STRIP = 48
 /** Memory that a matrix (K, N) takes when packed into panels. */
 export const packedBytes = (N: number, K: number): number => 4 * K * STRIP * Math.ceil(N / STRIP)
 
+/** A part of B of at most so many bytes is looked at ahead: it is not shared by many blocks. */
+const LOOK_AHEAD = 1 << 17
+
 interface Parts extends SmallProducts {
   /** The product with all strides free, A in rows or in columns. */
   readonly rows: WasmFunction
@@ -278,6 +281,20 @@ function emitSmall(module: WasmModule, target: Target, form: keyof SmallProducts
   })
 }
 
+/**
+ * Asks for `rows` rows of `bytes`, `step` apart, before a product reads them: memory answers many requests at once, but a product, which has
+ * work in between, would ask for one row after the other.
+ */
+export function lookAhead(f: FunctionBuilder, from: Expr<'i32'>, rows: Expr<'i32'>, step: Expr<'i32'>, bytes: Expr<'i32'>): void {
+  const row = f.let(from)
+  const seen = f.local('v128')
+  const length = f.let(bytes)
+  f.for(rows, {}, () => {
+    f.for(length, { step: 64 }, (line) => f.set(seen, v128.load(i32.add(row, line))))
+    f.increase(row, step)
+  })
+}
+
 /** Small products of a batch, which has two dimensions: matrix i of the batch is (i / inner, i % inner). A unit is a matrix. */
 function emitBatch(module: WasmModule, form: Form, small: WasmFunction): void {
   const params = {
@@ -307,11 +324,11 @@ function emitBlocks(module: WasmModule, target: Target, layout: 'rows' | 'column
   const height = target.tile.rows
   const width = 4 * target.tile.vectors
   const params = {
-    M: 'i32', N: 'i32', K: 'i32', a: 'i32', lda: 'i32', b: 'i32', ldb: 'i32', bPacked: 'i32', c: 'i32', ldc: 'i32', bias: 'i32',
+    M: 'i32', N: 'i32', K: 'i32', a: 'i32', lda: 'i32', b: 'i32', ldb: 'i32', bPacked: 'i32', c: 'i32', ldc: 'i32', first: 'i32',
     rowBlocks: 'i32', columnBlocks: 'i32', parts: 'i32', partStep: 'i32', scratch: 'i32', threadScratch: 'i32', begin: 'i32', end: 'i32', thread: 'i32',
   } as const
   module.function(`gemmBlocks_${layout}`, params, [], (f, p) => {
-    const { M, N, K, a, lda, b, c, ldc, bias, rowBlocks, columnBlocks, parts, partStep, scratch, begin, end } = p
+    const { M, N, K, a, lda, b, c, ldc, first, rowBlocks, columnBlocks, parts, partStep, scratch, begin, end } = p
     const own = f.let(i32.add(scratch, i32.mul(p.thread, p.threadScratch)))
     const bStep = f.let(i32.select(4 * width, p.ldb, p.bPacked))
     const bPanel = f.let(i32.mul(4 * width, i32.select(K, 1, p.bPacked)))
@@ -345,7 +362,7 @@ function emitBlocks(module: WasmModule, target: Target, layout: 'rows' | 'column
       f.set(k, share(part, parts, K))
       f.set(kEnd, share(i32.add(part, 1), parts, K))
       f.set(cAt, i32.add(i32.add(c, i32.mul(part, partStep)), i32.add(i32.mul(row, ldc), i32.shl(column, 2))))
-      f.set(start, i32.select(i32.add(bias, i32.shl(column, 2)), ZEROS, bias))
+      f.set(start, i32.select(i32.add(first, i32.shl(column, 2)), first, i32.ltU(ACCUMULATE, first)))
       f.set(start, i32.select(ZEROS, start, part))
 
       // An empty K still takes one block, which stores what the tiles start from.
@@ -354,6 +371,12 @@ function emitBlocks(module: WasmModule, target: Target, layout: 'rows' | 'column
       f.doWhile(() => {
         f.set(length, i32.divU(i32.sub(i32.add(i32.sub(kEnd, k), blocks), 1), blocks))
         f.set(aK, i32.add(aAt, i32.mul(k, layout === 'rows' ? 4 : lda)))
+        const [rowsOfA, bytesOfA] = layout === 'rows' ? [i32.sub(rowEnd, row), length] : [length, i32.sub(rowEnd, row)]
+        lookAhead(f, aK, rowsOfA, lda, i32.shl(bytesOfA, 2))
+        if (layout === 'columns') {
+          const bytesOfB = f.let(i32.shl(i32.sub(columnEnd, column), 2))
+          f.if(i32.ltU(i32.mul(bytesOfB, length), LOOK_AHEAD), () => lookAhead(f, i32.add(bAt, i32.mul(k, bStep)), length, bStep, bytesOfB))
+        }
         const multiply = (from: Local<'i32'>, aStep: Arg<'i32'>, aPanel: Arg<'i32'>) =>
           f.call(product, i32.sub(rowEnd, row), i32.sub(columnEnd, column), length, from, aStep, aPanel, i32.add(bAt, i32.mul(k, bStep)), bStep, bPanel, cAt, ldc, start)
         if (layout === 'rows') multiply(aK, lda, 0)
@@ -369,10 +392,10 @@ function emitBlocks(module: WasmModule, target: Target, layout: 'rows' | 'column
   })
 }
 
-/** The sum of the parts of K, in order. A unit is a vector of the n numbers. */
+/** The sum of the parts of K, in order, `onto` what is there or in its place. A unit is a vector of the n numbers. */
 function emitSumParts(module: WasmModule): void {
-  const params = { n: 'i32', out: 'i32', partial: 'i32', partStep: 'i32', parts: 'i32', begin: 'i32', end: 'i32', thread: 'i32' } as const
-  module.function('gemmSumParts', params, [], (f, { n, out, partial, partStep, parts, begin, end }) => {
+  const params = { n: 'i32', out: 'i32', partial: 'i32', partStep: 'i32', parts: 'i32', onto: 'i32', begin: 'i32', end: 'i32', thread: 'i32' } as const
+  module.function('gemmSumParts', params, [], (f, { n, out, partial, partStep, parts, onto, begin, end }) => {
     const sum = f.local('v128')
     const from = f.local('i32')
     const to = f.local('i32')
@@ -381,6 +404,7 @@ function emitSumParts(module: WasmModule): void {
       f.set(to, i32.add(out, i32.shl(vector, 4)))
       f.set(from, i32.add(partial, i32.shl(vector, 4)))
       f.set(sum, v128.load(from))
+      f.if(onto, () => f.set(sum, f32x4.add(sum, v128.load(to))))
       f.for(parts, { from: 1 }, () => {
         f.increase(from, partStep)
         f.set(sum, f32x4.add(sum, v128.load(from)))

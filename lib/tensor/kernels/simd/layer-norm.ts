@@ -64,8 +64,8 @@ const BAND = 32
  * Σ grad · x̂ and Σ grad over its rows in partial (units, 2, n).
  */
 function emitBackward(module: WasmModule, target: Target, parameters: boolean): void {
-  const list = { dx: 'i32', partial: 'i32', grad: 'i32', gradStride: 'i32', x: 'i32', xStride: 'i32', mean: 'i32', rstd: 'i32', weight: 'i32', n: 'i32', rows: 'i32', begin: 'i32', end: 'i32', thread: 'i32' } as const
-  module.function(parameters ? 'layerNormBackwardAll' : 'layerNormBackward', list, [], (f, { dx, partial, grad, gradStride, x, xStride, mean, rstd, weight, n, rows, begin, end }) => {
+  const list = { dx: 'i32', partial: 'i32', grad: 'i32', gradStride: 'i32', x: 'i32', xStride: 'i32', mean: 'i32', rstd: 'i32', weight: 'i32', n: 'i32', rows: 'i32', onto: 'i32', begin: 'i32', end: 'i32', thread: 'i32' } as const
+  module.function(parameters ? 'layerNormBackwardAll' : 'layerNormBackward', list, [], (f, { dx, partial, grad, gradStride, x, xStride, mean, rstd, weight, n, rows, onto, begin, end }) => {
     const share = f.let(f32x4.div(f32x4.splat(1), f32x4.splat(f32.fromI32(n))))
     const zero = constant(f, 0)
     const [sumG, sumGX] = [f.local('v128'), f.local('v128')]
@@ -115,7 +115,7 @@ function emitBackward(module: WasmModule, target: Target, parameters: boolean): 
         restart()
         f.set(to, i32.add(dx, i32.mul(row, bytes)))
         const result = (offset: number) => f32x4.mul(scale, f32x4.sub(f32x4.sub(f32x4.mul(v128.load(g, offset), v128.load(w, offset)), meanG), f32x4.mul(hat(offset), meanGX)))
-        mapVectors(f, n, to, [g, from, w], 4, result)
+        f.if(onto, () => mapVectors(f, n, to, [g, from, w], 4, (offset) => f32x4.add(result(offset), v128.load(to, offset))), () => mapVectors(f, n, to, [g, from, w], 4, result))
       })
     })
   })
@@ -147,16 +147,16 @@ export function layerNorm(runtime: Runtime, y: NDArray, mean: NDArray, rstd: NDA
   })))
 }
 
-export function layerNormBackward(runtime: Runtime, dx: NDArray, dweight: NDArray | null, dbias: NDArray | null, grad: NDArray, x: NDArray, mean: NDArray, rstd: NDArray, weight: NDArray | null, eps: number): void {
+export function layerNormBackward(runtime: Runtime, dx: NDArray, dweight: NDArray | null, dbias: NDArray | null, grad: NDArray, x: NDArray, mean: NDArray, rstd: NDArray, weight: NDArray | null, eps: number, onto: boolean): void {
   const [rows, n] = x.shape
   if (x.numel === 0) {
     for (const out of [dweight, dbias]) if (out) fill(runtime, out, 0)
     return
   }
-  if (n < SHORT) return reference.layerNormBackward(dx, dweight, dbias, grad, x, mean, rstd, weight, eps)
+  if (n < SHORT) return reference.layerNormBackward(dx, dweight, dbias, grad, x, mean, rstd, weight, eps, onto)
   const bands = Math.ceil(rows / BAND)
   const pass = (kernel: string, partial: number) => withRows(runtime, grad, (g, gradStride) => withRows(runtime, x, (from, xStride) => withDense(runtime, mean, (means) => withDense(runtime, rstd, (scales) => withParameter(runtime, weight, n, 1, (w) => {
-    runtime.run(kernel, [dx.pointer, partial, g, gradStride, from, xStride, means.pointer, scales.pointer, w, n, rows], bands, Math.ceil(CHUNK / (BAND * n)))
+    runtime.run(kernel, [dx.pointer, partial, g, gradStride, from, xStride, means.pointer, scales.pointer, w, n, rows, Number(onto)], bands, Math.ceil(CHUNK / (BAND * n)), { inPlace: onto })
   })))))
   if (!dweight && !dbias) return pass('layerNormBackward', 0)
   runtime.withScratch(8 * bands * n, (address) => {

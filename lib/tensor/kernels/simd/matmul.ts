@@ -2,7 +2,8 @@
 import { NDArray } from '../../ndarray.ts'
 import { Storage } from '../../storage.ts'
 import { copy } from './copy.ts'
-import { K_BLOCK, packedBytes, STRIP, type Form } from './gemm.ts'
+import { ACCUMULATE, K_BLOCK, packedBytes, STRIP, ZEROS, type Form } from './gemm.ts'
+import type { JobOptions } from '../threads.ts'
 import type { Runtime } from './runtime.ts'
 
 /** A product of two matrices in memory, addresses and leading dimensions in bytes. C and the bias are dense. */
@@ -16,8 +17,8 @@ interface Product {
   readonly b: number
   readonly ldb: number
   readonly c: number
-  /** 0 for none. */
-  readonly bias: number
+  /** `ZEROS`, `ACCUMULATE`, or the address of the bias. */
+  readonly start: number
 }
 
 /** A leading dimension: how many matrices, and how far apart, in bytes, they lie in A and B. */
@@ -44,11 +45,11 @@ const FEWEST_PACKED = 12
 /** A packed block of A, with the few rows more that dealing out whole tiles may give it. */
 const A_BLOCK_BYTES = packedBytes(MOST_ROWS + STRIP, K_BLOCK)
 
-export function matmul(runtime: Runtime, out: NDArray, a: NDArray, b: NDArray, bias: NDArray | null): void {
+export function matmul(runtime: Runtime, out: NDArray, a: NDArray, b: NDArray, start: NDArray | 'out' | null): void {
   if (out.numel === 0) return
-  if (!hasUnitStride(a)) return withDense(runtime, a, (dense) => matmul(runtime, out, dense, b, bias))
-  if (!hasUnitStride(b)) return withDense(runtime, b, (dense) => matmul(runtime, out, a, dense, bias))
-  if (bias && bias.strides[0] !== 1 && bias.numel > 1) return withDense(runtime, bias, (dense) => matmul(runtime, out, a, b, dense))
+  if (!hasUnitStride(a)) return withDense(runtime, a, (dense) => matmul(runtime, out, dense, b, start))
+  if (!hasUnitStride(b)) return withDense(runtime, b, (dense) => matmul(runtime, out, a, dense, start))
+  if (start instanceof NDArray && start.strides[0] !== 1 && start.numel > 1) return withDense(runtime, start, (dense) => matmul(runtime, out, a, b, dense))
   const transposedA = isTransposed(a)
   const transposedB = isTransposed(b)
   const product: Product = {
@@ -61,7 +62,7 @@ export function matmul(runtime: Runtime, out: NDArray, a: NDArray, b: NDArray, b
     b: b.pointer,
     ldb: 4 * b.strides[transposedB ? b.ndim - 1 : b.ndim - 2],
     c: out.pointer,
-    bias: bias ? bias.pointer : 0,
+    start: start === 'out' ? ACCUMULATE : start ? start.pointer : ZEROS,
   }
   if (out.ndim === 2) return multiply(runtime, product)
   const batches = mergeBatches(a, b)
@@ -109,7 +110,7 @@ function foldIntoRows(product: Product, batch: Batch | undefined): Product | nul
 }
 
 function multiplyBatch(runtime: Runtime, product: Product, batches: readonly Batch[]): void {
-  const { form, M, N, K, a, lda, b, ldb, c, bias } = product
+  const { form, M, N, K, a, lda, b, ldb, c, start } = product
   const work = M * N * K
   if (batches.length === 0) return multiply(runtime, product)
   if (batches.length > 2 || work > LARGE) {
@@ -123,14 +124,14 @@ function multiplyBatch(runtime: Runtime, product: Product, batches: readonly Bat
   const grain = Math.ceil(CHUNK / Math.max(work, 1))
   const steps = [inner.size, outer.a, inner.a, outer.b, inner.b, 4 * M * N]
   const run = (scratch: number, threadScratch: number) =>
-    runtime.run(`gemmBatch${form}`, [M, N, K, a, lda, b, ldb, c, 4 * N, scratch, bias, ...steps, threadScratch], count, grain)
+    runtime.run(`gemmBatch${form}`, [M, N, K, a, lda, b, ldb, c, 4 * N, scratch, start, ...steps, threadScratch], count, grain, inPlace(product))
   if (form[1] === 'N') return run(0, 0)
   const bytes = packedBytes(N, K)
   runtime.withScratch(bytes * runtime.threads, (scratch) => run(scratch, bytes))
 }
 
 function multiply(runtime: Runtime, product: Product): void {
-  const { form, M, N, K, a, lda, b, ldb, c, bias } = product
+  const { form, M, N, K, a, lda, b, ldb, c, start } = product
   const { rowBlocks, columnBlocks, parts } = cut(product)
   // Packing pays where what is packed is used often enough. Where A is packed, B's rows are read a part of K at a time, which stays in the cache.
   const packsA = form[0] === 'T' && N >= 32
@@ -143,14 +144,17 @@ function multiply(runtime: Runtime, product: Product): void {
     const packed = scratch + runtime.threads * aBytes
     const partial = packed + bBytes
     if (packsB) pack(runtime, form[1] === 'T' ? 'gemmPackTransposedB' : 'gemmPackB', K, N, b, ldb, packed)
-    const operands = [a, lda, packsB ? packed : b, ldb, packsB ? 1 : 0, parts > 1 ? partial : c, 4 * N, bias]
+    const operands = [a, lda, packsB ? packed : b, ldb, packsB ? 1 : 0, parts > 1 ? partial : c, 4 * N, parts > 1 && start === ACCUMULATE ? ZEROS : start]
     const blocks = rowBlocks * columnBlocks * parts
     const grain = Math.max(1, Math.round(CHUNK / Math.max((M * N * K) / blocks, 1)))
     runtime.run(form[0] === 'T' ? 'gemmBlocks_columns' : 'gemmBlocks_rows',
-      [M, N, K, ...operands, rowBlocks, columnBlocks, parts, partBytes, packsA ? scratch : 0, aBytes], blocks, grain)
-    if (parts > 1) runtime.run('gemmSumParts', [M * N, c, partial, partBytes, parts], Math.ceil((M * N) / 4), 1 << 12)
+      [M, N, K, ...operands, rowBlocks, columnBlocks, parts, partBytes, packsA ? scratch : 0, aBytes], blocks, grain, inPlace(product))
+    if (parts > 1) runtime.run('gemmSumParts', [M * N, c, partial, partBytes, parts, Number(start === ACCUMULATE)], Math.ceil((M * N) / 4), 1 << 12, inPlace(product))
   })
 }
+
+/** A product that is added to what is there must not be done twice. */
+const inPlace = ({ start }: Product): JobOptions => ({ inPlace: start === ACCUMULATE })
 
 function pack(runtime: Runtime, kernel: string, K: number, columns: number, from: number, step: number, to: number): void {
   runtime.run(kernel, [K, columns, from, step, to], Math.ceil(columns / STRIP), Math.ceil(PACKED_FROM / (STRIP * Math.max(K, 1))))

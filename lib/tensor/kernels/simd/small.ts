@@ -16,9 +16,9 @@ const SMALL_PRODUCT = 1 << 17
 const SMALL_HEADS = 1 << 14
 const SMALL_ROWS = 1 << 11
 
-export function matmul(runtime: Runtime, out: NDArray, a: NDArray, b: NDArray, bias: NDArray | null): void {
+export function matmul(runtime: Runtime, out: NDArray, a: NDArray, b: NDArray, start: NDArray | 'out' | null): void {
   const isSmall = out.numel * a.shape[a.ndim - 1] <= SMALL_PRODUCT
-  if (!isSmall || !doubleMatmul(runtime, out, a, b, bias)) singleMatmul(runtime, out, a, b, bias)
+  if (start === 'out' || !isSmall || !doubleMatmul(runtime, out, a, b, start)) singleMatmul(runtime, out, a, b, start)
 }
 
 export function layerNorm(runtime: Runtime, ...args: Parameters<typeof referenceLayerNorm>): void {
