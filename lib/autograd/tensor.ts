@@ -61,7 +61,7 @@ interface ValueOptions {
 }
 
 /** What the other operand is multiplied by. */
-interface Scaled {
+export interface Scaled {
   readonly alpha?: number
 }
 

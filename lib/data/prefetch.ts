@@ -148,10 +148,14 @@ function end({ life, workers }: Crew): void {
 /** Ends the workers of loops that were left without a word, as by an iterator that nobody goes on with. */
 const abandoned = new FinalizationRegistry<Crew>(end)
 
-/** What a worker loads. Its thread has none of the loaders of this process, so where Node cannot read TypeScript itself, it needs tsx. */
+/**
+ * What a worker loads: the module beside this one, as source or as built. Its thread has none of the loaders of this process, so where Node
+ * cannot read TypeScript itself, it needs tsx.
+ */
 function workerModules(): { readonly worker: string; readonly tsx: string | null } {
-  const worker = new URL('./prefetch-worker.ts', import.meta.url)
-  const isReadable = 'typescript' in process.features && process.features.typescript && !worker.pathname.includes('/node_modules/')
+  const extension = import.meta.url.slice(-3)
+  const worker = new URL(`./prefetch-worker${extension}`, import.meta.url)
+  const isReadable = extension === '.js' || ('typescript' in process.features && process.features.typescript && !worker.pathname.includes('/node_modules/'))
   if (isReadable) return { worker: worker.href, tsx: null }
   const { createRequire } = process.getBuiltinModule('node:module')
   return { worker: process.getBuiltinModule('node:url').fileURLToPath(worker), tsx: createRequire(import.meta.url).resolve('tsx/cjs/api') }
