@@ -7,14 +7,14 @@ import { NDArray } from '../tensor/ndarray.ts'
 import { sameShape, showShape } from '../tensor/shape.ts'
 import { isGradEnabled, noGrad } from './grad-mode.ts'
 import { constant, defineOp, named } from './op.ts'
-import { sumTo } from './ops/sum.ts'
+import { unbroadcast } from './ops/sum.ts'
 import { choosing } from './ops/where.ts'
 import type { Tensor } from './tensor.ts'
 
 /** What a tensor holds after copy_(): the source, stretched to its shape, under its label. The old values have no influence any more. */
 export const overwritten = defineOp('copy', {
   forward: (_, [old, source]: [old: NDArray, source: NDArray]) => cast('copy_', source.expand(old.shape, 'copy_'), old.dtype),
-  backward: ({ shapes, needs }, grad) => [needs[0] ? constant(NDArray.zeros(shapes[0])) : null, needs[1] ? sumTo(grad, shapes[1]) : null],
+  backward: (ctx, grad) => unbroadcast(ctx, () => constant(NDArray.zeros(ctx.shapes[0])), () => grad),
 })
 
 interface Look {

@@ -6,7 +6,7 @@ import { gradThrough } from '../engine.ts'
 import { defineOp, type Gradients } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { log1pOf, ofOutput } from './pointwise.ts'
-import { sumTo } from './sum.ts'
+import { unbroadcast } from './sum.ts'
 import { choosing } from './where.ts'
 
 type One = [x: NDArray]
@@ -122,13 +122,14 @@ export const clampTensor = defineOp('clamp_tensor', {
     const above = min ? binary('maximum', x, min) : x
     return max ? binary('minimum', above, max) : above
   },
-  backward({ saved: [x, ...bounds], shapes, needs }, grad, has) {
+  backward(ctx, grad, has) {
+    const [x, ...bounds] = ctx.saved
     const min = has.min ? bounds[0] : null
     const max = has.max ? bounds[bounds.length - 1] : null
     const both = (a: Tensor | null, b: Tensor | null) => (a && b ? a.mul(b) : a ?? b)
     const isInside = both(min && x.ge(min), max && x.le(max))
     const isBelow = min && both(x.lt(min), max && min.lt(max))
     const isAbove = max && (min ? x.gt(max).add(max.lt(min)) : x.gt(max))
-    return [isInside, isBelow, isAbove].map((chosen, i) => (needs[i] && chosen ? sumTo(choosing(chosen, grad, 0), shapes[i]) : null))
+    return unbroadcast(ctx, ...[isInside, isBelow, isAbove].map((chosen) => chosen && (() => choosing(chosen, grad, 0))))
   },
 })

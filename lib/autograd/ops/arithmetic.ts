@@ -6,8 +6,8 @@ import { NDArray } from '../../tensor/ndarray.ts'
 import type { BinaryOp } from '../../tensor/kernels/kernels.ts'
 import { constant, defineOp } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
+import { unbroadcast } from './sum.ts'
 import { choosing } from './where.ts'
-import { sumTo } from './sum.ts'
 
 type Two = [a: NDArray, b: NDArray]
 
@@ -16,13 +16,13 @@ const areMasks = (a: NDArray, b: NDArray) => a.dtype === 'bool' && b.dtype === '
 /** d(a + b) = da + db. The sum of two masks is true where one of them is. */
 export const add = defineOp('add', {
   forward: (_, [a, b]: Two) => binary(areMasks(a, b) ? 'maximum' : 'add', a, b),
-  backward: ({ shapes, needs }, grad) => [needs[0] ? sumTo(grad, shapes[0]) : null, needs[1] ? sumTo(grad, shapes[1]) : null],
+  backward: (ctx, grad) => unbroadcast(ctx, () => grad, () => grad),
 })
 
 /** d(a − b) = da − db. Masks are not subtracted. */
 export const sub = defineOp('sub', {
   forward: (_, [a, b]: Two) => binary('sub', a, b),
-  backward: ({ shapes, needs }, grad) => [needs[0] ? sumTo(grad, shapes[0]) : null, needs[1] ? sumTo(grad.neg(), shapes[1]) : null],
+  backward: (ctx, grad) => unbroadcast(ctx, () => grad, () => grad.neg()),
 })
 
 /** d(a · b) = b · da + a · db */
@@ -32,10 +32,9 @@ export const mul = defineOp('mul', {
     ctx.save(...(ctx.needs[1] ? [a] : []), ...(ctx.needs[0] ? [b] : []))
     return binary('mul', a, b)
   },
-  backward({ saved, shapes, needs }, grad) {
-    const a = saved[0]
-    const b = saved[saved.length - 1]
-    return [needs[0] ? sumTo(grad.mul(b), shapes[0]) : null, needs[1] ? sumTo(grad.mul(a), shapes[1]) : null]
+  backward(ctx, grad) {
+    const { saved } = ctx
+    return unbroadcast(ctx, () => grad.mul(saved[saved.length - 1]), () => grad.mul(saved[0]))
   },
 })
 
@@ -45,8 +44,9 @@ export const div = defineOp('div', {
     ctx.save(b, ...(ctx.needs[1] ? [a] : []))
     return binary('div', a, b)
   },
-  backward({ saved: [b, a], shapes, needs }, grad) {
-    return [needs[0] ? sumTo(grad.div(b), shapes[0]) : null, needs[1] ? sumTo(grad.neg().mul(a.div(b).div(b)), shapes[1]) : null]
+  backward(ctx, grad) {
+    const [b, a] = ctx.saved
+    return unbroadcast(ctx, () => grad.div(b), () => grad.neg().mul(a.div(b).div(b)))
   },
 })
 
@@ -78,10 +78,9 @@ export const powTensor = defineOp('pow_tensor', {
     const y = binary('pow', a, b)
     return promote(a.dtype, b.dtype) === 'float32' ? y : cast('pow', y, 'int64')
   },
-  backward({ saved: [a, b], shapes, needs }, grad) {
-    const base = () => choosing(b.eq(0), 0, grad.mul(b).mul(a.pow(b.sub(1))))
-    const exponent = () => grad.mul(choosing(a.eq(0).mul(b.ge(0)), 0, a.pow(b).mul(a.log())))
-    return [needs[0] ? sumTo(base(), shapes[0]) : null, needs[1] ? sumTo(exponent(), shapes[1]) : null]
+  backward(ctx, grad) {
+    const [a, b] = ctx.saved
+    return unbroadcast(ctx, () => choosing(b.eq(0), 0, grad.mul(b).mul(a.pow(b.sub(1)))), () => grad.mul(choosing(a.eq(0).mul(b.ge(0)), 0, a.pow(b).mul(a.log()))))
   },
 })
 
@@ -92,10 +91,11 @@ function extremum(op: 'maximum' | 'minimum') {
       ctx.save(a, b)
       return binary(op, a, b)
     },
-    backward({ saved: [a, b], shapes, needs }, grad) {
+    backward(ctx, grad) {
+      const [a, b] = ctx.saved
       const half = choosing(a.eq(b), grad.div(2), grad)
       const [secondWins, firstWins] = op === 'maximum' ? [a.lt(b), a.gt(b)] : [a.gt(b), a.lt(b)]
-      return [needs[0] ? sumTo(choosing(secondWins, 0, half), shapes[0]) : null, needs[1] ? sumTo(choosing(firstWins, 0, half), shapes[1]) : null]
+      return unbroadcast(ctx, () => choosing(secondWins, 0, half), () => choosing(firstWins, 0, half))
     },
   })
 }

@@ -6,7 +6,7 @@ import type { NDArray } from '../../tensor/ndarray.ts'
 import { numelOf, showShape, type Shape } from '../../tensor/shape.ts'
 import { checkTensors, defineOp, own } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
-import { sumTo } from './sum.ts'
+import { unbroadcast } from './sum.ts'
 
 /** (..., M, K) · (..., K, N), leading dimensions broadcast. dA = dC · Bᵀ, dB = Aᵀ · dC. */
 export const matmul = defineOp('matmul', {
@@ -14,11 +14,9 @@ export const matmul = defineOp('matmul', {
     ctx.save(a, b)
     return product(a, b)
   },
-  backward({ saved: [a, b], needs, shapes }, grad) {
-    return [
-      needs[0] ? sumTo(grad.matmul(b.transpose(-1, -2)), shapes[0]) : null,
-      needs[1] ? sumTo(a.transpose(-1, -2).matmul(grad), shapes[1]) : null,
-    ]
+  backward(ctx, grad) {
+    const [a, b] = ctx.saved
+    return unbroadcast(ctx, () => grad.matmul(b.transpose(-1, -2)), () => a.transpose(-1, -2).matmul(grad))
   },
 })
 

@@ -2,7 +2,8 @@
 import type { NDArray } from '../../tensor/ndarray.ts'
 import { reduce } from '../../tensor/reduce.ts'
 import { sameShape, type Shape } from '../../tensor/shape.ts'
-import { defineOp } from '../op.ts'
+import type { Context } from '../graph.ts'
+import { defineOp, type Gradients } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 
 /** Dimensions to reduce, counted from the front and ascending, and whether they stay with size 1. */
@@ -27,4 +28,9 @@ export function sumTo(grad: Tensor, shape: Shape): Tensor {
   const lead = grad.ndim - shape.length
   const dims = grad.shape.map((_, d) => d).filter((d) => d < lead || (shape[d - lead] === 1 && grad.shape[d] !== 1))
   return sum([grad], { dims, keepdim: false }).reshape(shape)
+}
+
+/** Gradients of operands that were broadcast together: each is computed where it is wanted, and summed back to its operand's shape. */
+export function unbroadcast({ needs, shapes }: Context, ...gradients: readonly ((() => Tensor) | null)[]): Gradients {
+  return gradients.map((gradient, i) => (needs[i] && gradient ? sumTo(gradient(), shapes[i]) : null))
 }

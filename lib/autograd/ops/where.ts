@@ -4,7 +4,7 @@ import { where as choose } from '../../tensor/elementwise.ts'
 import type { NDArray } from '../../tensor/ndarray.ts'
 import { defineOp, scalar } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
-import { sumTo } from './sum.ts'
+import { unbroadcast } from './sum.ts'
 
 /** a where the condition is not 0, else b. The condition has no gradient. */
 export const where = defineOp('where', {
@@ -12,8 +12,9 @@ export const where = defineOp('where', {
     ctx.save(condition)
     return choose(condition, a, b)
   },
-  backward({ saved: [condition], shapes, needs }, grad) {
-    return [null, needs[1] ? sumTo(choosing(condition, grad, 0), shapes[1]) : null, needs[2] ? sumTo(choosing(condition, 0, grad), shapes[2]) : null]
+  backward(ctx, grad) {
+    const [condition] = ctx.saved
+    return unbroadcast(ctx, null, () => choosing(condition, grad, 0), () => choosing(condition, 0, grad))
   },
 })
 
