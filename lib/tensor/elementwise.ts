@@ -1,4 +1,4 @@
-/** Elementwise functions of arrays, with broadcasting. */
+/** Elementwise functions of arrays, with broadcasting. A number stands for a float32 of no dimensions. */
 import { checkIsNoMask, countedAs, promote } from './dtype.ts'
 import { ValueError } from './errors.ts'
 import { kernels } from './kernels/active.ts'
@@ -21,19 +21,24 @@ function resultType(op: string, a: NDArray, b = a): DType {
   return promote(a.dtype, b.dtype)
 }
 
+type Operand = NDArray | number
+
+const toArray = (x: Operand): NDArray => (typeof x === 'number' ? NDArray.full([], x) : x)
 const stretch = (x: NDArray, shape: readonly number[]) => (sameShape(x.shape, shape) ? x : x.expand(shape))
 
 export function unary(op: UnaryOp, x: NDArray): NDArray {
   return inOrder(x.shape, resultType(op, x), [x], (out, input) => kernels().unary(op, out, input))
 }
 
-export function binary(op: BinaryOp, a: NDArray, b: NDArray): NDArray {
+export function binary(op: BinaryOp, first: Operand, second: Operand): NDArray {
+  const [a, b] = [toArray(first), toArray(second)]
   const shape = broadcastShapes(op, a.shape, b.shape)
   return inOrder(shape, resultType(op, a, b), [stretch(a, shape), stretch(b, shape)], (out, x, y) => kernels().binary(op, out, x, y))
 }
 
-/** a where condition is not 0, else b. */
-export function where(condition: NDArray, a: NDArray, b: NDArray): NDArray {
+/** The first where condition is not 0, else the second. */
+export function where(condition: NDArray, first: Operand, second: Operand): NDArray {
+  const [a, b] = [toArray(first), toArray(second)]
   const shape = broadcastShapes('where', condition.shape, broadcastShapes('where', a.shape, b.shape))
   return inOrder(shape, promote(a.dtype, b.dtype), [stretch(condition, shape), stretch(a, shape), stretch(b, shape)], (out, c, x, y) => kernels().where(out, c, x, y))
 }

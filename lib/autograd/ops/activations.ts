@@ -95,11 +95,11 @@ export interface SoftplusOptions {
 export const softplus = defineOp('softplus', {
   forward(ctx, [x]: One, { beta, threshold }: SoftplusOptions) {
     ctx.save(x)
-    const scaled = binary('mul', x, NDArray.full([], beta))
+    const scaled = binary('mul', x, beta)
     // log(1 + exp(a)) = max(a, 0) + log(1 + exp(−|a|)), which does not overflow.
     const rest = log1pOf(unary('exp', unary('neg', unary('abs', scaled))))
-    const y = binary('div', binary('add', binary('maximum', scaled, NDArray.full([], 0)), rest), NDArray.full([], beta))
-    return where(binary('gt', scaled, NDArray.full([], threshold)), x, y)
+    const y = binary('div', binary('add', binary('maximum', scaled, 0), rest), beta)
+    return where(binary('gt', scaled, threshold), x, y)
   },
   backward: ({ saved: [x] }, grad, { beta, threshold }) => [choosing(x.mul(beta).gt(threshold), grad, grad.mul(x.mul(beta).sigmoid()))],
 })

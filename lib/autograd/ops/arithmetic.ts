@@ -63,7 +63,7 @@ export const pow = defineOp('pow', {
     if (x.dtype !== 'float32' && exponent < 0 && Number.isInteger(exponent)) throw new ValueError('pow', `whole numbers have no whole power of ${exponent}`, 'call float() before')
     if (exponent === 0.5) return unary('sqrt', x)
     if (exponent === -0.5) return unary('reciprocal', unary('sqrt', x))
-    const y = binary('pow', x, NDArray.full([], exponent))
+    const y = binary('pow', x, exponent)
     return exponent >= 0 ? y.labelled(dtypeBeside(exponent, x.dtype)) : y
   },
   backward({ saved: [x], shapes: [shape] }, grad, exponent) {

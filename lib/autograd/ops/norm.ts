@@ -1,7 +1,7 @@
 /** Norms of vectors along dimensions. */
 import { ValueError } from '../../tensor/errors.ts'
 import { binary, unary, where } from '../../tensor/elementwise.ts'
-import { NDArray } from '../../tensor/ndarray.ts'
+import type { NDArray } from '../../tensor/ndarray.ts'
 import { reduce } from '../../tensor/reduce.ts'
 import { defineOp, own, type Gradients } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
@@ -11,8 +11,6 @@ import { choosing } from './where.ts'
 interface NormOptions extends Reduction {
   readonly p: number
 }
-
-const number = (value: number) => NDArray.full([], value)
 
 /** (Σ |x|ᵖ)^(1/p); the largest |x| for p = Infinity, the smallest for −Infinity, and for p = 0 how many are not 0. Of nothing it is 0. */
 const normOp = defineOp('norm', {
@@ -42,10 +40,10 @@ const normOp = defineOp('norm', {
 function valueOf(x: NDArray, p: number, dims: readonly number[], keepdim: boolean): NDArray {
   if (dims.some((d) => x.shape[d] === 0)) return reduce('sum', x, dims, keepdim)
   if (!Number.isFinite(p)) return reduce(p > 0 ? 'max' : 'min', unary('abs', x), dims, keepdim)
-  if (p === 0) return reduce('sum', where(binary('eq', x, number(0)), number(0), number(1)), dims, keepdim)
+  if (p === 0) return reduce('sum', where(binary('eq', x, 0), 0, 1), dims, keepdim)
   if (p === 1) return reduce('sum', unary('abs', x), dims, keepdim)
   if (p === 2) return unary('sqrt', reduce('sum', binary('mul', x, x), dims, keepdim))
-  return binary('pow', reduce('sum', binary('pow', unary('abs', x), number(p)), dims, keepdim), number(1 / p))
+  return binary('pow', reduce('sum', binary('pow', unary('abs', x), p), dims, keepdim), 1 / p)
 }
 
 /** The norm of order p over `dims`, or 'fro', the Euclidean one of vectors and matrices. Throws on other labels than float32. */

@@ -52,14 +52,12 @@ export const cos = ofInput('cos', (grad, x) => grad.mul(x.sin().neg()))
 /** erf'(x) = 2/√π · exp(−x²) */
 export const erf = ofInput('erf', (grad, x) => grad.mul(x.mul(x).neg().exp().mul(2 / Math.sqrt(Math.PI))))
 
-const number = (value: number) => NDArray.full([], value)
-
 /** log x / log base: log2 and log10. */
 function logarithm(name: string, base: number) {
   return defineOp(name, {
     forward(ctx, [x]: One) {
       ctx.save(x)
-      return binary('div', unary('log', x), number(Math.log(base)))
+      return binary('div', unary('log', x), Math.log(base))
     },
     backward: ({ saved: [x] }, grad) => [grad.div(x.mul(Math.log(base)))],
   })
@@ -69,10 +67,10 @@ export const log10 = logarithm('log10', 10)
 
 /** log(1 + x), also where 1 + x has lost most of x to rounding: then log(s) · x / (s − 1) with the rounded sum s. */
 export function log1pOf(x: NDArray): NDArray {
-  const sum = binary('add', x, number(1))
+  const sum = binary('add', x, 1)
   const log = unary('log', sum)
-  const exact = where(binary('eq', sum, number(1)), x, binary('div', binary('mul', log, x), binary('sub', sum, number(1))))
-  return where(binary('lt', unary('abs', x), number(0.5)), exact, log)
+  const exact = where(binary('eq', sum, 1), x, binary('div', binary('mul', log, x), binary('sub', sum, 1)))
+  return where(binary('lt', unary('abs', x), 0.5), exact, log)
 }
 export const log1p = defineOp('log1p', {
   forward(ctx, [x]: One) {
@@ -86,9 +84,9 @@ export const log1p = defineOp('log1p', {
 export const expm1 = defineOp('expm1', {
   forward(ctx, [x]: One) {
     const power = unary('exp', x)
-    const difference = binary('sub', power, number(1))
-    const exact = where(binary('eq', power, number(1)), x, binary('div', binary('mul', difference, x), unary('log', power)))
-    const y = where(binary('lt', unary('abs', x), number(0.5)), exact, difference)
+    const difference = binary('sub', power, 1)
+    const exact = where(binary('eq', power, 1), x, binary('div', binary('mul', difference, x), unary('log', power)))
+    const y = where(binary('lt', unary('abs', x), 0.5), exact, difference)
     ctx.save(y)
     return y
   },

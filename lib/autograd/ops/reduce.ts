@@ -81,7 +81,7 @@ export const std = defineOp('std', {
 export const logsumexp = defineOp('logsumexp', {
   forward(ctx, [x]: One, { dims, keepdim }: Reduction) {
     const max = x.numel > 0 ? reduce('max', x, dims, true) : reduce('sum', x, dims, true)
-    const shift = where(binary('lt', unary('abs', max), NDArray.full([], Infinity)), max, NDArray.full([], 0))
+    const shift = where(binary('lt', unary('abs', max), Infinity), max, 0)
     const y = binary('add', unary('log', reduce('sum', unary('exp', binary('sub', x, shift)), dims, true)), shift)
     const result = keepdim ? y : y.reshape(x.shape.filter((_, d) => !dims.includes(d)))
     ctx.save(x, result)
