@@ -1,5 +1,6 @@
 /** IDX files, as MNIST is published in: two zero bytes, the type (8: bytes), the number of dimensions, each size as 32 bits, then the bytes. */
 import { DataError } from '../tensor/errors.ts'
+import { numelOf } from '../tensor/shape.ts'
 import { inFolder, readBytes } from './files.ts'
 
 export interface IdxArray {
@@ -19,7 +20,7 @@ function decodeIdx(operation: string, content: Uint8Array, file: string, dimensi
   const start = 4 + 4 * dimensions
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const shape = Array.from({ length: dimensions }, (_, d) => (bytes.length >= start ? view.getUint32(4 + 4 * d) : 0))
-  const expected = start + shape.reduce((product, size) => product * size, 1)
+  const expected = start + numelOf(shape)
   if (bytes.length < start || bytes.length !== expected)
     throw new DataError(operation, `${file} ${bytes.length < expected ? 'is truncated' : 'is longer than it should be'}: ${bytes.length} bytes instead of ${expected}`, help)
   return { shape, bytes: bytes.subarray(start) }

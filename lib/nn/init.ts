@@ -8,7 +8,7 @@ import { defaultGenerator, type Generator } from '../tensor/random.ts'
 import { erfinv } from '../tensor/erfinv.ts'
 import { erf } from '../tensor/kernels/reference/erf.ts'
 import { checkTensors, constant } from '../autograd/op.ts'
-import { showShape } from '../tensor/shape.ts'
+import { numelOf, showShape } from '../tensor/shape.ts'
 
 export { dirac_, eye_, orthogonal_ } from './init-orthogonal.ts'
 
@@ -52,7 +52,7 @@ export function calculateFanInAndFanOut(tensor: Tensor): { fanIn: number; fanOut
   checkTensors('calculateFanInAndFanOut', [tensor])
   if (tensor.ndim < 2) throw new ShapeError('calculateFanInAndFanOut', `a tensor of shape ${showShape(tensor.shape)} has no inputs and outputs`, 'give a weight of at least two dimensions')
   const [out, inputs, ...field] = tensor.shape
-  const area = field.reduce((product, size) => product * size, 1)
+  const area = numelOf(field)
   return { fanIn: inputs * area, fanOut: out * area }
 }
 

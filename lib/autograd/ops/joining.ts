@@ -5,7 +5,7 @@ import { kernels } from '../../tensor/kernels/active.ts'
 import { laidOutAs } from '../../tensor/layout.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
 import { argumentsOf, type Given } from '../../tensor/options.ts'
-import { normalizeDim, normalizeDims, showShape } from '../../tensor/shape.ts'
+import { normalizeDim, normalizeDims, sameShape, showShape } from '../../tensor/shape.ts'
 import { checkTensors, constant, defineOp, named } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 
@@ -60,7 +60,7 @@ export function stack(tensors: readonly Tensor[], ...given: Given<[dim: number],
   const [{ shape }] = tensors
   const d = normalizeDim('stack', dim, shape.length + 1)
   for (const x of tensors)
-    if (showShape(x.shape) !== showShape(shape)) throw new ShapeError('stack', `${showShape(shape)} and ${showShape(x.shape)} differ`, 'all tensors must have the same shape')
+    if (!sameShape(x.shape, shape)) throw new ShapeError('stack', `${showShape(shape)} and ${showShape(x.shape)} differ`, 'all tensors must have the same shape')
   return named('StackBackward0', catOp(tensors.map((x) => x.unsqueeze(d)), d))
 }
 
