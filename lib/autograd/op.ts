@@ -45,6 +45,11 @@ export function constant(array: NDArray): Tensor {
   return createTensor(array)
 }
 
+/** A vector of whole numbers. */
+export function indexVector(indices: ArrayLike<number>): Tensor {
+  return constant(NDArray.from(Float32Array.from(indices), [indices.length], 'int64'))
+}
+
 /** A 0-dimensional tensor, which broadcasts against any shape. */
 export function scalar(value: number, dtype: DType = 'float32'): Tensor {
   return constant(NDArray.full([], value, dtype))

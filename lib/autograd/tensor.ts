@@ -6,14 +6,14 @@ import { orderOf } from '../tensor/layout.ts'
 import { NDArray, type DType } from '../tensor/ndarray.ts'
 import { argumentsOf, isOptions, optionsOf, required, type Arguments, type Given } from '../tensor/options.ts'
 import { defaultGenerator, type Generator } from '../tensor/random.ts'
-import { broadcastShapes, checkShape, inferShape, normalizeDim, normalizeDims, showShape, type Shape } from '../tensor/shape.ts'
+import { broadcastShapes, checkShape, inferShape, normalizeDim, normalizeDims, numelOf, sameShape, showShape, type Shape } from '../tensor/shape.ts'
 import { allocatingIn, evict, lend, Region, takeBack, type Storage } from '../tensor/storage.ts'
 import * as engine from './engine.ts'
 import { enableGrad, isGradEnabled } from './grad-mode.ts'
 import type { Hook, Node } from './graph.ts'
 import { changeInPlace, overwritten } from './in-place.ts'
 import { at, nonzero, replaceAt, trueIndices, type Index } from './index-expression.ts'
-import { checkTensors, constant, named, own, scalar, setTensorFactory } from './op.ts'
+import { checkTensors, constant, indexVector, named, own, scalar, setTensorFactory } from './op.ts'
 import { clamp, clampTensor, gelu, relu, sigmoid, tanh, type GeluOptions } from './ops/activations.ts'
 import { add, compare, div, divRounded, isNaN, maximum, minimum, mul, pow, powTensor, sub } from './ops/arithmetic.ts'
 import { checkedIndex, gather, scatter, scatterAdd, take } from './ops/indexing.ts'
@@ -474,7 +474,7 @@ export class Tensor {
   /** Whether shapes and all numbers are the same. Same as torch.equal. */
   equal(other: Tensor): boolean {
     checkTensors('equal', [other])
-    return showShape(this.shape) === showShape(other.shape) && this.ne(other).array.values().every((differs) => differs === 0)
+    return sameShape(this.shape, other.shape) && this.ne(other).array.values().every((differs) => differs === 0)
   }
 
   // ---- labels
@@ -867,7 +867,7 @@ export class Tensor {
     const last = normalizeDim('flatten', endDim, this.ndim)
     if (first > last) throw new ValueError('flatten', `startDim ${startDim} comes after endDim ${endDim}`, 'exchange them')
     if (first === last) return this
-    const merged = this.shape.slice(first, last + 1).reduce((product, size) => product * size, 1)
+    const merged = numelOf(this.shape.slice(first, last + 1))
     return this.reshape(this.shape.toSpliced(first, last + 1 - first, merged))
   }
   transpose(...given: Arguments<[dim0: number, dim1: number], [], { readonly dim0: number; readonly dim1: number }>): Tensor {
@@ -1096,7 +1096,7 @@ export class Tensor {
   indexSelect(...given: Arguments<[dim: number, index: Tensor | readonly number[]], [], { readonly dim: number; readonly index: Tensor | readonly number[] }>): Tensor {
     const { dim, index } = argumentsOf('indexSelect', given, { dim: required, index: required })
     if (typeof index !== 'object' || index === null) throw new ValueError('indexSelect', `${String(index)} is no index`, 'give a vector or a list of whole numbers')
-    const positions = index instanceof Tensor ? index : constant(NDArray.from(Float32Array.from(index), [index.length], 'int64'))
+    const positions = index instanceof Tensor ? index : indexVector(index)
     const d = normalizeDim('indexSelect', dim, this.ndim)
     if (this.ndim === 0) throw new IndexError('indexSelect', 'a scalar has no elements to choose from', 'unsqueeze it first')
     const checked = checkedIndex('indexSelect', positions, this.shape[d], false)
@@ -1182,12 +1182,12 @@ export class Tensor {
   zero_(): this {
     return this.#inPlace('zero_', (old) => named('ZeroBackward0', overwritten([old, scalar(0)])))
   }
-  /** `value` where the mask is not 0. */
   /** Puts values, or one value, in place of what at(...expression) reads, or adds them to it: indexPut_([':', [0, 2]], 1) is Python's x[:, [0, 2]] = 1. */
   indexPut_(expression: readonly Index[], values: Operand, ...given: Given<[accumulate: boolean], { readonly accumulate?: boolean }>): this {
     const { accumulate } = argumentsOf('indexPut_', given, { accumulate: false })
     return this.#inPlace('indexPut_', (old) => named('IndexPutBackward0', replaceAt(old, expression, toTensor('indexPut_', values, old), accumulate, isTensor)))
   }
+  /** `value` where the mask is not 0. */
   maskedFill_(...given: Filling): this {
     return this.#inPlace('maskedFill_', (old) => old.maskedFill(...given))
   }

@@ -1,7 +1,7 @@
 /** Datasets: collections of samples that are read by their number. */
 import { randperm } from '../autograd/creation.ts'
 import { stack } from '../autograd/functions.ts'
-import { checkTensors, constant } from '../autograd/op.ts'
+import { checkTensors, constant, indexVector } from '../autograd/op.ts'
 import { take } from '../autograd/ops/indexing.ts'
 import { Tensor } from '../autograd/tensor.ts'
 import { IndexError, ShapeError, ValueError } from '../tensor/errors.ts'
@@ -85,7 +85,7 @@ export class TensorDataset extends Dataset {
   }
   override getItems(indices: readonly number[]): Tensor[] {
     indices.forEach((index) => checkSampleIndex('TensorDataset', index, this.length))
-    const rows = constant(NDArray.from(Float32Array.from(indices), [indices.length], 'int64'))
+    const rows = indexVector(indices)
     return this.tensors.map((tensor) => take([tensor, rows]))
   }
 }
