@@ -30,11 +30,12 @@ export function argReduce(op: 'max' | 'min', x: NDArray, dim: number): NDArray {
   return out
 }
 
-/** Runs `kernel` along `dim` as if it were the last one. */
-export function alongDim(operation: string, x: NDArray, dim: number, kernel: (out: NDArray, x: NDArray) => void): NDArray {
-  const d = normalizeDim(operation, dim, x.ndim)
-  const last = x.ndim === 0 ? x.reshape([1]) : x.transpose(d, -1)
-  const out = NDArray.empty(last.shape)
-  if (out.numel > 0) kernel(out, last)
-  return x.ndim === 0 ? out.reshape([]) : out.transpose(d, -1).contiguous()
+/** Runs `kernel` over arrays of one shape along `dim` as if it were the last one. */
+export function alongDim(operation: string, arrays: readonly NDArray[], dim: number, kernel: (out: NDArray, ...arrays: NDArray[]) => void): NDArray {
+  const [{ shape, ndim }] = arrays
+  const d = normalizeDim(operation, dim, ndim)
+  const last = arrays.map((x) => (ndim === 0 ? x.reshape([1]) : x.transpose(d, -1)))
+  const out = NDArray.empty(last[0].shape)
+  if (out.numel > 0) kernel(out, ...last)
+  return ndim === 0 ? out.reshape(shape) : out.transpose(d, -1).contiguous()
 }

@@ -92,6 +92,6 @@ export const logsumexp = defineOp('logsumexp', {
 
 /** Running sums; the gradient of an element is the sum of the gradients from it on. */
 export const cumsum = defineOp('cumsum', {
-  forward: (_, [x]: One, dim: number) => alongDim('cumsum', x, dim, (out, from) => kernels().cumsum(out, from)).labelled(countedAs(x.dtype)),
+  forward: (_, [x]: One, dim: number) => alongDim('cumsum', [x], dim, (out, from) => kernels().cumsum(out, from)).labelled(countedAs(x.dtype)),
   backward: (_, grad, dim) => [grad.flip([dim]).cumsum(dim).flip([dim])],
 })

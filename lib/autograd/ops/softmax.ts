@@ -1,9 +1,8 @@
 /** Softmax and its logarithm along one dimension. */
 import { checkIsFloat } from '../../tensor/dtype.ts'
 import { kernels } from '../../tensor/kernels/active.ts'
-import { NDArray } from '../../tensor/ndarray.ts'
+import type { NDArray } from '../../tensor/ndarray.ts'
 import { alongDim } from '../../tensor/reduce.ts'
-import { normalizeDim } from '../../tensor/shape.ts'
 import { defineOp, type Gradients } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 
@@ -14,7 +13,7 @@ type GradAndResult = [grad: NDArray, y: NDArray]
 export const softmax = defineOp('softmax', {
   forward(ctx, [x]: One, dim: number) {
     checkIsFloat('softmax', x.dtype)
-    const y = alongDim('softmax', x, dim, (out, from) => kernels().softmax(out, from))
+    const y = alongDim('softmax', [x], dim, (out, from) => kernels().softmax(out, from))
     ctx.save(y)
     return y
   },
@@ -25,7 +24,7 @@ export const softmax = defineOp('softmax', {
 export const softmaxBackward = defineOp('softmax_backward_data', {
   forward(ctx, [grad, y]: GradAndResult, dim: number) {
     ctx.save(grad, y)
-    return along(dim, grad, y, (out, g, p) => kernels().softmaxBackward(out, g, p))
+    return alongDim('softmax', [grad, y], dim, (out, g, p) => kernels().softmaxBackward(out, g, p))
   },
   backward({ saved: [grad, y] }, second, dim): Gradients {
     const weighted = total(second.mul(y), dim)
@@ -37,7 +36,7 @@ export const softmaxBackward = defineOp('softmax_backward_data', {
 export const logSoftmax = defineOp('log_softmax', {
   forward(ctx, [x]: One, dim: number) {
     checkIsFloat('logSoftmax', x.dtype)
-    const y = alongDim('logSoftmax', x, dim, (out, from) => kernels().logSoftmax(out, from))
+    const y = alongDim('logSoftmax', [x], dim, (out, from) => kernels().logSoftmax(out, from))
     ctx.save(y)
     return y
   },
@@ -48,7 +47,7 @@ export const logSoftmax = defineOp('log_softmax', {
 export const logSoftmaxBackward = defineOp('log_softmax_backward_data', {
   forward(ctx, [grad, y]: GradAndResult, dim: number) {
     ctx.save(grad, y)
-    return along(dim, grad, y, (out, g, p) => kernels().logSoftmaxBackward(out, g, p))
+    return alongDim('logSoftmax', [grad, y], dim, (out, g, p) => kernels().logSoftmaxBackward(out, g, p))
   },
   backward({ saved: [grad, y] }, second, dim): Gradients {
     const weighted = second.mul(y.exp())
@@ -57,12 +56,3 @@ export const logSoftmaxBackward = defineOp('log_softmax_backward_data', {
 })
 
 const total = (x: Tensor, dim: number) => x.sum(dim, true)
-
-/** Runs a kernel of two arrays along `dim` as if it were the last one. */
-function along(dim: number, grad: NDArray, y: NDArray, kernel: (out: NDArray, grad: NDArray, y: NDArray) => void): NDArray {
-  const d = normalizeDim('softmax', dim, y.ndim)
-  const last = (x: NDArray) => (x.ndim === 0 ? x.reshape([1]) : x.transpose(d, -1))
-  const out = NDArray.empty(last(y).shape)
-  if (out.numel > 0) kernel(out, last(grad), last(y))
-  return y.ndim === 0 ? out.reshape([]) : out.transpose(d, -1)
-}
