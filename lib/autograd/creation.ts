@@ -6,7 +6,7 @@ import { NDArray, type DType } from '../tensor/ndarray.ts'
 import { argumentsOf, optionsOf, required, type Arguments, type Given } from '../tensor/options.ts'
 import { defaultGenerator, type Generator } from '../tensor/random.ts'
 import { lane, linspaceNumbers } from '../tensor/sequence.ts'
-import { checkShape, numelOf, showShape, type Shape } from '../tensor/shape.ts'
+import { checkShape, inverseOrder, numelOf, showShape, type Shape } from '../tensor/shape.ts'
 import { overwritten } from './in-place.ts'
 import { checkTensors, constant, named } from './op.ts'
 import { checkProbabilities, Tensor } from './tensor.ts'
@@ -213,7 +213,7 @@ export function bernoulli(probabilities: Tensor, ...given: Given<[p: number], { 
 /** `value` everywhere, the numbers in the order in which x's lie in memory. */
 function laidOutLike(x: Tensor, value: number, dtype: DType): NDArray {
   const order = orderOf(x.shape, [x.stride()])
-  return order ? NDArray.full(order.map((d) => x.shape[d]), value, dtype).permute(order.map((_, d) => order.indexOf(d))) : NDArray.full(x.shape, value, dtype)
+  return order ? NDArray.full(order.map((d) => x.shape[d]), value, dtype).permute(inverseOrder(order)) : NDArray.full(x.shape, value, dtype)
 }
 
 function filledLike(operation: string, x: Tensor, value: number, given: TensorOptions): Tensor {

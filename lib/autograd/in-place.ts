@@ -4,7 +4,7 @@ import { GraphError, ShapeError, ValueError } from '../tensor/errors.ts'
 import { kernels } from '../tensor/kernels/active.ts'
 import { orderOf } from '../tensor/layout.ts'
 import { NDArray } from '../tensor/ndarray.ts'
-import { sameShape, showShape } from '../tensor/shape.ts'
+import { inverseOrder, sameShape, showShape } from '../tensor/shape.ts'
 import { isGradEnabled, noGrad } from './grad-mode.ts'
 import { constant, defineOp, named } from './op.ts'
 import { unbroadcast } from './ops/sum.ts'
@@ -28,7 +28,7 @@ interface Look {
 export const viewReplaced = defineOp('copy_slices', {
   forward: (_, [base]: [base: NDArray, value: NDArray], _look: Look) => base,
   backward({ shapes: [shape], needs }, grad, { look, order }) {
-    const back = order.map((_, d) => order.indexOf(d))
+    const back = inverseOrder(order)
     const kept = constant(NDArray.full(order.map((d) => shape[d]), 1)).permute(back)
     noGrad(() => kernels().fill(look(kept).array, 0))
     return [needs[0] ? choosing(kept, grad, 0) : null, needs[1] ? look(grad.permute(order).contiguous().permute(back)) : null]

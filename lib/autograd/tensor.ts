@@ -6,7 +6,7 @@ import { orderOf } from '../tensor/layout.ts'
 import { NDArray, type DType } from '../tensor/ndarray.ts'
 import { argumentsOf, isOptions, optionsOf, required, type Arguments, type Given } from '../tensor/options.ts'
 import { defaultGenerator, type Generator } from '../tensor/random.ts'
-import { broadcastShapes, checkShape, inferShape, normalizeDim, normalizeDims, numelOf, sameShape, showShape, type Shape } from '../tensor/shape.ts'
+import { broadcastShapes, checkShape, inferShape, inverseOrder, normalizeDim, normalizeDims, numelOf, sameShape, showShape, type Shape } from '../tensor/shape.ts'
 import { allocatingIn, evict, lend, Region, takeBack, type Storage } from '../tensor/storage.ts'
 import * as engine from './engine.ts'
 import { enableGrad, isGradEnabled } from './grad-mode.ts'
@@ -1220,8 +1220,7 @@ export class Tensor {
       const order = orderOf(this.shape, [this.stride()]) ?? this.shape.map((_, d) => d)
       const drawn = NDArray.zeros(order.map((d) => this.shape[d]))
       fill(drawn.storage.data, order)
-      const inverse = order.map((_, d) => order.indexOf(d))
-      return named(node, overwritten([old, constant(drawn.permute(inverse))]))
+      return named(node, overwritten([old, constant(drawn.permute(inverseOrder(order)))]))
     })
   }
 }

@@ -1,7 +1,7 @@
 /** In which order the dimensions of a result lie in memory: as PyTorch's do. */
 import { kernels } from './kernels/active.ts'
 import { NDArray, type DType } from './ndarray.ts'
-import type { Shape } from './shape.ts'
+import { inverseOrder, type Shape } from './shape.ts'
 
 /**
  * Dimensions of a result from the outermost to the innermost; null for row-major. Of two dimensions that one is further out which has
@@ -51,7 +51,7 @@ export function inOrder(shape: Shape, dtype: DType, inputs: readonly NDArray[], 
   const order = inputs.every((x) => x.isContiguous) ? null : orderOf(shape, inputs.map(({ strides }) => strides))
   const out = NDArray.empty(order ? order.map((d) => shape[d]) : shape, dtype)
   kernel(out, ...(order ? inputs.map((x) => x.permute(order)) : inputs))
-  const result = order ? out.permute(order.map((_, d) => order.indexOf(d))) : out
+  const result = order ? out.permute(inverseOrder(order)) : out
   return inputs.some(({ seenAs }) => seenAs) ? result.shownAs(stridesIn(shape, orderOf(shape, inputs.map(({ seenStrides }) => seenStrides)))) : result
 }
 

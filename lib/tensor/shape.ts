@@ -59,6 +59,11 @@ export function normalizeDims(operation: string, dims: number | readonly number[
   return ndim === 0 ? [] : list.sort((a, b) => a - b)
 }
 
+/** The order that undoes `order`: a permutation's inverse. */
+export function inverseOrder(order: readonly number[]): number[] {
+  return order.map((_, d) => order.indexOf(d))
+}
+
 /** The shape that both broadcast to: sizes are matched from the last, and 1 stretches. */
 export function broadcastShapes(operation: string, a: Shape, b: Shape): number[] {
   const ndim = Math.max(a.length, b.length)

@@ -2,7 +2,7 @@
 import { ShapeError } from '../../tensor/errors.ts'
 import { place } from '../../tensor/indexing.ts'
 import { NDArray, type Range } from '../../tensor/ndarray.ts'
-import { showShape, type Shape } from '../../tensor/shape.ts'
+import { inverseOrder, showShape, type Shape } from '../../tensor/shape.ts'
 import { constant, defineOp, type Gradients } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { cat, stack } from './joining.ts'
@@ -17,11 +17,7 @@ export const transpose = defineOp('transpose', {
 
 export const permute = defineOp('permute', {
   forward: (_, [x]: One, dims: readonly number[]) => x.permute(dims),
-  backward(_, grad, dims) {
-    const inverse = new Array<number>(dims.length)
-    dims.forEach((dim, d) => (inverse[dim < 0 ? dim + dims.length : dim] = d))
-    return [grad.permute(inverse)]
-  },
+  backward: (_, grad, dims) => [grad.permute(inverseOrder(dims.map((dim) => (dim < 0 ? dim + dims.length : dim))))],
 })
 
 /** A view where the layout allows it, else a copy. */
