@@ -1,6 +1,6 @@
 /** Functions of several tensors that are no method of one of them. */
 import { ShapeError, ValueError } from '../tensor/errors.ts'
-import { optionsOf } from '../tensor/options.ts'
+import { checkWord, optionsOf } from '../tensor/options.ts'
 import { broadcastShapes, showShape } from '../tensor/shape.ts'
 import { checkTensors } from './op.ts'
 import { matmulAny } from './ops/matmul.ts'
@@ -34,7 +34,7 @@ export function meshgrid(tensors: readonly Tensor[], given: { readonly indexing?
   const { indexing } = optionsOf('meshgrid', given, { indexing: 'ij' })
   if (!Array.isArray(tensors)) throw new ValueError('meshgrid', 'no list of tensors was given', 'give the vectors as a list')
   checkTensors('meshgrid', tensors)
-  if (indexing !== 'ij' && indexing !== 'xy') throw new ValueError('meshgrid', `${String(indexing)} is no way to index`, "give 'ij' or 'xy'")
+  checkWord('meshgrid', 'indexing', indexing, ['ij', 'xy'])
   if (!tensors.every(({ ndim }) => ndim < 2)) throw new ShapeError('meshgrid', `tensors of shapes ${tensors.map(({ shape }) => showShape(shape)).join(', ')} are not all vectors`, 'flatten them')
   const exchanged = indexing === 'xy' && tensors.length > 1
   const vectors = exchanged ? [tensors[1], tensors[0], ...tensors.slice(2)] : tensors

@@ -4,7 +4,7 @@ import { GraphError, IndexError, ShapeError, ValueError } from '../tensor/errors
 import { formatTensor } from '../tensor/format.ts'
 import { orderOf } from '../tensor/layout.ts'
 import { NDArray, type DType } from '../tensor/ndarray.ts'
-import { argumentsOf, isOptions, optionsOf, required, type Arguments, type Given } from '../tensor/options.ts'
+import { argumentsOf, checkWord, isOptions, optionsOf, required, type Arguments, type Given } from '../tensor/options.ts'
 import { defaultGenerator, type Generator } from '../tensor/random.ts'
 import { broadcastShapes, checkShape, inferShape, inverseOrder, normalizeDim, normalizeDims, numelOf, sameShape, showShape, type Shape } from '../tensor/shape.ts'
 import { allocatingIn, evict, lend, Region, takeBack, type Storage } from '../tensor/storage.ts'
@@ -386,8 +386,7 @@ export class Tensor {
     const { roundingMode } = optionsOf('div', given, { roundingMode: null })
     const divisor = toTensor('div', other, this)
     if (roundingMode === null) return div([this, divisor])
-    if (roundingMode !== 'floor' && roundingMode !== 'trunc') throw new ValueError('div', `${String(roundingMode)} is no way to round`, "give 'floor' or 'trunc'")
-    return named('DivBackward2', divRounded([this, divisor], roundingMode))
+    return named('DivBackward2', divRounded([this, divisor], checkWord('div', 'roundingMode', roundingMode, ['floor', 'trunc'])))
   }
   /** x / other, rounded down. */
   floorDivide(other: Operand): Tensor {
@@ -606,8 +605,7 @@ export class Tensor {
   /** Gaussian error linear unit; `{ approximate: 'tanh' }` for its approximation. */
   gelu(given: Partial<GeluOptions> = {}): Tensor {
     const { approximate } = optionsOf('gelu', given, { approximate: 'none' })
-    if (approximate !== 'none' && approximate !== 'tanh') throw new ValueError('gelu', `${String(approximate)} is no way to approximate it`, "give 'none' or 'tanh'")
-    return gelu([this], { approximate })
+    return gelu([this], { approximate: checkWord('gelu', 'approximate', approximate, ['none', 'tanh']) })
   }
   /** x · sigmoid(x) */
   silu(): Tensor {

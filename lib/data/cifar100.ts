@@ -1,6 +1,5 @@
 /** CIFAR-100 (Krizhevsky 2009): 50,000 + 10,000 colour pictures of 32 x 32 in a hundred classes of twenty kinds, from the official binary files. */
-import { ValueError } from '../tensor/errors.ts'
-import { optionsOf } from '../tensor/options.ts'
+import { checkWord, optionsOf } from '../tensor/options.ts'
 import { readCifar, type CifarLayout } from './cifar.ts'
 import { ImageDataset, picturesDefaults, type PicturesOptions } from './image-dataset.ts'
 
@@ -34,7 +33,7 @@ export interface Cifar100Options extends PicturesOptions {
  */
 export function cifar100(folder = 'data/cifar100', given: Cifar100Options = {}): ImageDataset {
   const { train, count, labels, transform, normalize } = optionsOf('cifar100', given, { ...picturesDefaults(given), labels: 'fine' })
-  if (labels !== 'fine' && labels !== 'coarse') throw new ValueError('cifar100', `labels '${String(labels)}' are unknown`, "use 'fine' or 'coarse'")
+  checkWord('cifar100', 'labels', labels, ['fine', 'coarse'])
   const classes = labels === 'fine' ? cifar100Classes : cifar100CoarseClasses
   const layout: CifarLayout = {
     name: 'cifar100',

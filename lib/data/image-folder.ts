@@ -1,6 +1,6 @@
 /** A folder of pictures, with a folder in it for each class. */
-import { DataError, ValueError } from '../tensor/errors.ts'
-import { optionsOf, required } from '../tensor/options.ts'
+import { DataError } from '../tensor/errors.ts'
+import { checkSize, checkWord, optionsOf, required } from '../tensor/options.ts'
 import { inFolder, readBytes } from './files.ts'
 import { ImageDataset } from './image-dataset.ts'
 import { sharedBytes } from './image-source.ts'
@@ -54,8 +54,8 @@ const EXTENSIONS = ['.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif', '.t
 export function imageFolder(folder: string, given: ImageFolderOptions): ImageFolder {
   const options = optionsOf('imageFolder', given, { read: required, size: required, onError: 'throw', transform: undefined, mean: undefined, std: undefined })
   const { size, onError } = options
-  if (!Number.isInteger(size) || size < 1) throw new ValueError('imageFolder', `size ${size} is not a whole number of at least 1`, 'give the side of the square that pictures become')
-  if (onError !== 'throw' && onError !== 'skip') throw new ValueError('imageFolder', `onError '${String(onError)}' is unknown`, "use 'throw' or 'skip'")
+  checkSize('imageFolder', 'size', size)
+  checkWord('imageFolder', 'onError', onError, ['throw', 'skip'])
   const fs = globalThis.process?.getBuiltinModule?.('node:fs')
   if (!fs) throw new DataError('imageFolder', `${folder} cannot be read: this runtime has no file system`, 'use Node 20.16 or later, or make an ImageDataset of the bytes')
   const classes = listFolder(fs, folder).folders

@@ -1,7 +1,7 @@
 /** DataLoader: a dataset in batches, in order or shuffled as PyTorch shuffles it. */
 import type { Tensor } from '../autograd/tensor.ts'
 import { ValueError } from '../tensor/errors.ts'
-import { argumentsOf, optionsOf, type Given } from '../tensor/options.ts'
+import { argumentsOf, checkSize, optionsOf, type Given } from '../tensor/options.ts'
 import { defaultGenerator, Generator } from '../tensor/random.ts'
 import { reclaim } from '../tensor/storage.ts'
 import { batchOf, checkDataset, type Dataset } from './dataset.ts'
@@ -54,12 +54,10 @@ export class DataLoader implements Iterable<Tensor[]> {
     const options = argumentsOf('DataLoader', given, { batchSize: 1, shuffle: false, dropLast: false, generator: undefined, numWorkers: 0 }, 2)
     const { batchSize, numWorkers } = options
     checkDataset('DataLoader', dataset)
-    if (!Number.isInteger(batchSize) || batchSize < 1) throw new ValueError('DataLoader', `a batch size of ${batchSize} is not a whole number of at least 1`, 'give batchSize as a whole number')
-    if (!Number.isInteger(numWorkers) || numWorkers < 0) throw new ValueError('DataLoader', `numWorkers ${numWorkers} is not a whole number of at least 0`, 'give how many threads prepare batches, 0 for none')
     if (options.shuffle && dataset.length === 0) throw new ValueError('DataLoader', 'an empty dataset cannot be shuffled', 'give a dataset with samples')
     this.dataset = dataset
-    this.batchSize = batchSize
-    this.numWorkers = numWorkers
+    this.batchSize = checkSize('DataLoader', 'batchSize', batchSize)
+    this.numWorkers = checkSize('DataLoader', 'numWorkers', numWorkers, 0)
     this.#options = options
   }
   /** Number of batches in an epoch. */

@@ -4,9 +4,8 @@
  * Only + - * / sqrt and floor are used, which are exact in IEEE arithmetic: a seed gives the same pictures on every machine.
  */
 import { constant } from '../autograd/op.ts'
-import { ValueError } from '../tensor/errors.ts'
 import { NDArray } from '../tensor/ndarray.ts'
-import { optionsOf } from '../tensor/options.ts'
+import { checkSize, optionsOf } from '../tensor/options.ts'
 import { Generator } from '../tensor/random.ts'
 import { TensorDataset } from './dataset.ts'
 
@@ -61,8 +60,7 @@ export function synthetic(given: SyntheticOptions = {}): TensorDataset {
  * `labels` the class of each, 0 1 2 ... 9 in turn. A longer draw begins with the shorter one. Take another seed for the test pictures.
  */
 export function drawSynthetic(count: number, seed: number): { images: Float32Array; labels: Float32Array } {
-  if (!Number.isInteger(count) || count < 0)
-    throw new ValueError('synthetic', `count ${count} is not a whole number of at least 0`, 'give the number of pictures to draw')
+  checkSize('synthetic', 'count', count, 0)
   const generator = new Generator(seed)
   const images = new Float32Array(count * 3 * PIXELS)
   const labels = new Float32Array(count)

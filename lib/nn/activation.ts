@@ -2,7 +2,7 @@
 import { full } from '../autograd/creation.ts'
 import type { Tensor } from '../autograd/tensor.ts'
 import { ValueError } from '../tensor/errors.ts'
-import { argumentsOf, checkNumber, checkSize, required, type Arguments, type Given } from '../tensor/options.ts'
+import { argumentsOf, checkNumber, checkSize, checkWord, required, type Arguments, type Given } from '../tensor/options.ts'
 import {
   eluDefaults, hardtanhDefaults, leakyReluDefaults, softplusDefaults, type EluOptions, type HardtanhOptions, type LeakyReluOptions, type SoftplusOptions,
 } from './functional/activation.ts'
@@ -161,8 +161,7 @@ export class GELU extends Module {
   constructor(...given: Given<[approximate: 'none' | 'tanh'], { readonly approximate?: 'none' | 'tanh' }>) {
     super()
     const { approximate } = argumentsOf('GELU', given, { approximate: 'none' })
-    if (approximate !== 'none' && approximate !== 'tanh') throw new ValueError('GELU', `${String(approximate)} is no way to approximate it`, "give 'none' or 'tanh'")
-    this.approximate = approximate
+    this.approximate = checkWord('GELU', 'approximate', approximate, ['none', 'tanh'])
   }
   forward(x: Tensor): Tensor {
     return F.gelu(x, { approximate: this.approximate })

@@ -2,7 +2,7 @@
 import { zeros } from '../autograd/creation.ts'
 import type { Tensor } from '../autograd/tensor.ts'
 import { ValueError } from '../tensor/errors.ts'
-import { argumentsOf, checkSize, required, type Arguments } from '../tensor/options.ts'
+import { argumentsOf, checkSize, checkWord, required, type Arguments } from '../tensor/options.ts'
 import { pair, type Pair } from '../tensor/windows.ts'
 import { checkSameStride, marginsOf } from './functional/convolution.ts'
 import * as F from './functional/functional.ts'
@@ -22,8 +22,6 @@ interface Conv2dOptions extends F.ConvOptions {
 
 type PaddingMode = 'zeros' | Exclude<F.PadMode, 'constant'>
 type Places = [stride: Pair, padding: F.Padding, dilation: Pair, groups: number, bias: boolean, paddingMode: PaddingMode]
-
-const paddingModes: readonly PaddingMode[] = ['zeros', 'reflect', 'replicate', 'circular']
 
 /** Applies a 2-D convolution. x: (N, Cin, H, W) -> (N, Cout, Hout, Wout). Sizes are a number or [height, width]. Same as torch.nn.Conv2d. */
 export class Conv2d extends Module {
@@ -48,14 +46,13 @@ export class Conv2d extends Module {
     checkSize('Conv2d', 'groups', groups)
     if (inChannels % groups !== 0 || outChannels % groups !== 0)
       throw new ValueError('Conv2d', `${groups} groups do not divide ${inChannels} input and ${outChannels} output channels`, 'give a number of groups that divides both')
-    if (!paddingModes.includes(paddingMode)) throw new ValueError('Conv2d', `${String(paddingMode)} is no padding mode`, `give one of ${paddingModes.map((mode) => `'${mode}'`).join(', ')}`)
     this.inChannels = inChannels
     this.outChannels = outChannels
     this.kernelSize = pair('Conv2d', 'kernelSize', kernelSize, 1)
     this.stride = pair('Conv2d', 'stride', stride, 1)
     if (padding === 'same') checkSameStride('Conv2d', stride)
     this.padding = padding === 'same' || padding === 'valid' ? padding : pair('Conv2d', 'padding', padding, 0)
-    this.paddingMode = paddingMode
+    this.paddingMode = checkWord('Conv2d', 'paddingMode', paddingMode, ['zeros', 'reflect', 'replicate', 'circular'])
     this.dilation = pair('Conv2d', 'dilation', dilation, 1)
     this.groups = groups
     this.weight = new Parameter(zeros([outChannels, inChannels / groups, ...this.kernelSize]))

@@ -1,7 +1,6 @@
 /** Dropout layers. */
 import type { Tensor } from '../autograd/tensor.ts'
-import { argumentsOf, type Given } from '../tensor/options.ts'
-import { checkProbability } from './functional/dropout.ts'
+import { argumentsOf, checkProbability, type Given } from '../tensor/options.ts'
 import * as F from './functional/functional.ts'
 import { Module } from './module.ts'
 import { pythonBool, pythonFloat } from './repr.ts'
@@ -18,8 +17,7 @@ export class Dropout extends Module {
   constructor(...given: Given<[p: number, inplace: boolean], DropoutLayerOptions>) {
     super()
     const { p, inplace } = argumentsOf(new.target.name, given, { p: 0.5, inplace: false })
-    checkProbability(new.target.name, p)
-    this.p = p
+    this.p = checkProbability(new.target.name, p)
     this.inplace = inplace
   }
   forward(x: Tensor): Tensor {
@@ -42,8 +40,7 @@ export class DropPath extends Module {
   p: number
   constructor(...given: Given<[p: number], { readonly p?: number }>) {
     super()
-    this.p = argumentsOf('DropPath', given, { p: 0 }).p
-    checkProbability('DropPath', this.p)
+    this.p = checkProbability('DropPath', argumentsOf('DropPath', given, { p: 0 }).p)
   }
   forward(x: Tensor): Tensor {
     return F.dropPath(x, this.p, { training: this.training })

@@ -3,7 +3,7 @@ import { noGrad } from '../autograd/grad-mode.ts'
 import type { Tensor } from '../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../tensor/errors.ts'
 import { NDArray } from '../tensor/ndarray.ts'
-import { argumentsOf, checkNumber, required, type Arguments, type Given } from '../tensor/options.ts'
+import { argumentsOf, checkNumber, checkWord, required, type Arguments, type Given } from '../tensor/options.ts'
 import { defaultGenerator, type Generator } from '../tensor/random.ts'
 import { erfinv } from '../tensor/erfinv.ts'
 import { erf } from '../tensor/kernels/reference/erf.ts'
@@ -102,8 +102,7 @@ const kaimingDefaults = { a: 0, mode: 'fan_in', nonlinearity: 'leaky_relu', gene
 /** gain / √fan (He et al. 2015). */
 function kaimingStd(tensor: Tensor, { a, mode, nonlinearity }: Omit<Required<KaimingOptions>, 'generator'>): number {
   const { fanIn, fanOut } = calculateFanInAndFanOut(tensor)
-  const fan = { fan_in: fanIn, fanIn, fan_out: fanOut, fanOut }[mode]
-  if (fan === undefined) throw new ValueError('kaiming', `${String(mode)} is no mode`, "give 'fan_in' or 'fan_out'")
+  const fan = { fan_in: fanIn, fanIn, fan_out: fanOut, fanOut }[checkWord('kaiming', 'mode', mode, ['fan_in', 'fan_out', 'fanIn', 'fanOut'])]
   return calculateGain(nonlinearity, a) / Math.sqrt(fan)
 }
 

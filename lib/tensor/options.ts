@@ -98,13 +98,26 @@ function shown(value: unknown): string {
   return isOptions(value) ? 'an object' : `a ${value.constructor.name}`
 }
 
-/** Throws unless `size` is a whole number of at least `least`. */
-export function checkSize(operation: string, name: string, size: unknown, least = 1): void {
+/** The value, if it is a whole number of at least `least`. */
+export function checkSize(operation: string, name: string, size: unknown, least = 1): number {
   if (typeof size !== 'number' || !Number.isInteger(size) || size < least) throw new ValueError(operation, `${name} = ${shown(size)} is not a whole number of at least ${least}`, `give ${name} as a whole number`)
+  return size
 }
 
 /** The value, if it is a number. */
 export function checkNumber(operation: string, name: string, value: unknown): number {
   if (typeof value !== 'number') throw new ValueError(operation, `${name} = ${shown(value)} is no number`, `give ${name} as a number`)
+  return value
+}
+
+/** The value, if it is a probability. */
+export function checkProbability(operation: string, p: unknown): number {
+  if (typeof p !== 'number' || !(p >= 0 && p <= 1)) throw new ValueError(operation, `p = ${shown(p)} is not a probability`, 'give a number in [0, 1]')
+  return p
+}
+
+/** The value, if it is one of the words that there are. */
+export function checkWord<T extends string>(operation: string, name: string, value: T, words: readonly T[]): T {
+  if (!words.includes(value)) throw new ValueError(operation, `${name} = ${shown(value)} is unknown`, `give '${words.slice(0, -1).join("', '")}' or '${words[words.length - 1]}'`)
   return value
 }

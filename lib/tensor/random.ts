@@ -10,6 +10,7 @@ import { bits, float, float32s, fround } from './float32.ts'
 import { kernels } from './kernels/active.ts'
 import { isUsedUp, placeAfter, temper, twist, WORDS } from './mersenne-twister.ts'
 import { NDArray } from './ndarray.ts'
+import { checkProbability } from './options.ts'
 import { pin } from './storage.ts'
 
 const STATE_BYTES = 5056
@@ -330,10 +331,6 @@ function checkUniform(low: number, high: number): void {
 
 function checkNormal(std: number): void {
   if (!(std >= 0)) throw new ValueError('normal', `std = ${std} is not at least 0`, 'give a standard deviation of at least 0')
-}
-
-function checkProbability(operation: string, p: number): void {
-  if (!(p >= 0 && p <= 1)) throw new ValueError(operation, `p = ${p} is not a probability`, 'give a number in [0, 1]')
 }
 
 /** Box-Muller in float32, in place: 16 uniforms, of which the first 8 give radii and the last 8 angles, become 16 normals. */

@@ -4,7 +4,7 @@ import { cat } from '../autograd/functions.ts'
 import type { Tensor } from '../autograd/tensor.ts'
 import * as nn from '../nn/nn.ts'
 import { ShapeError, ValueError } from '../tensor/errors.ts'
-import { optionsOf, required } from '../tensor/options.ts'
+import { checkWord, optionsOf, required } from '../tensor/options.ts'
 import { showShape } from '../tensor/shape.ts'
 import { Attention } from './attention.ts'
 
@@ -120,8 +120,8 @@ export class VisionTransformer extends nn.Module {
   constructor(given: VisionTransformerOptions) {
     super()
     const { imageSize, patchSize, classes, dim, depth, heads, mlpRatio, dropout, dropPath, qkvBias, globalPool, weightInit, channels } = optionsOf('VisionTransformer', given, defaults)
-    if (weightInit !== 'timm' && weightInit !== 'skip') throw new ValueError('VisionTransformer', `weightInit = ${String(weightInit)} is no way to begin`, "give 'timm' or 'skip'")
-    if (globalPool !== 'token' && globalPool !== 'avg') throw new ValueError('VisionTransformer', `globalPool = ${String(globalPool)} is no way to pool`, "give 'token' or 'avg'")
+    checkWord('VisionTransformer', 'weightInit', weightInit, ['timm', 'skip'])
+    checkWord('VisionTransformer', 'globalPool', globalPool, ['token', 'avg'])
     if (imageSize % patchSize !== 0) throw new ValueError('VisionTransformer', `patches of ${patchSize} do not divide a picture of ${imageSize}`, 'choose a patch size that divides the image size')
     if (dim % heads !== 0) throw new ValueError('VisionTransformer', `${heads} heads do not divide a dim of ${dim}`, 'choose a number of heads that divides dim')
     this.cls_token = new nn.Parameter(zeros([1, 1, dim]))

@@ -101,7 +101,7 @@ test('folders that are missing, empty or have a class without pictures are refus
   symlinkSync(join(folder, 'all/cats'), join(folder, 'all/cats/again'))
   write('all/dogs/1.webp', Uint8Array.of(1))
   assert.is(open().length, 2)
-  assert.throws(() => data.imageFolder(folder, { read: readShade, size: 0 }), /size 0/)
+  assert.throws(() => data.imageFolder(folder, { read: readShade, size: 0 }), /size = 0/)
 })
 
 test.run()

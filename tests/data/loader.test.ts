@@ -90,7 +90,7 @@ test('a dataset may extend Dataset', () => {
 
 test('bad datasets and batch sizes are refused with the way out', () => {
   assert.throws(() => new TensorDataset(arange(3), arange(4)), /TensorDataset: tensors of shapes \(3,\), \(4,\).*\n {2}help: /)
-  assert.throws(() => new DataLoader(numbers(3), { batchSize: 0 }), /DataLoader: a batch size of 0/)
+  assert.throws(() => new DataLoader(numbers(3), { batchSize: 0 }), /DataLoader: batchSize = 0/)
   assert.throws(() => numbers(3).get(3), /no sample 3 among 3/)
   assert.throws(() => new Subset(numbers(3), [3]), /no sample 3 among 3/)
 })

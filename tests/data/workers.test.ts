@@ -209,7 +209,7 @@ test('workers that die leave a loop that goes on, with a warning', async () => {
 test('what cannot be prepared is the same error with workers as without', () => {
   const unequal = new transforms.RandomRotation([0, 90], { expand: true })
   for (const numWorkers of [0, 2]) assert.throws(() => epoch(new DataLoader(pictures(200, unequal), { batchSize: 20, numWorkers })), /pictures of .* cannot be stacked/)
-  assert.throws(() => new DataLoader(pictures(4, null), { numWorkers: -1 }), /numWorkers -1/)
+  assert.throws(() => new DataLoader(pictures(4, null), { numWorkers: -1 }), /numWorkers = -1/)
 })
 
 test('workers do not keep a process alive', async () => {

@@ -67,7 +67,7 @@ test('a reduction that does not exist is refused with the name of the loss', () 
     crossEntropy: (options) => F.crossEntropy(ones([1, 2]), [0], options),
     binaryCrossEntropyWithLogits: (options) => F.binaryCrossEntropyWithLogits(ones([1]), ones([1]), options),
   }
-  for (const [name, call] of Object.entries(calls)) assert.throws(() => call({ reduction: 'average' }), new RegExp(`${name}: average is no reduction`))
+  for (const [name, call] of Object.entries(calls)) assert.throws(() => call({ reduction: 'average' }), new RegExp(`${name}: reduction = average is unknown`))
 })
 
 // F.pad(torch.arange(6.).reshape(2, 3), [1, 0, -1, 1], value=9.)

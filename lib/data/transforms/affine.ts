@@ -1,6 +1,6 @@
 /** Rotations, shears and what else maps straight lines to straight lines. */
 import { ValueError } from '../../tensor/errors.ts'
-import { argumentsOf, type Given } from '../../tensor/options.ts'
+import { argumentsOf, checkWord, type Given } from '../../tensor/options.ts'
 import type { Generator } from '../../tensor/random.ts'
 import { Picture, type Size } from '../picture.ts'
 import { drawUniform, roundHalfEven } from './draws.ts'
@@ -43,9 +43,8 @@ export interface SamplingOptions {
 
 export const samplingDefaults = { interpolation: 'nearest', fill: undefined } as const
 
-export function checkSampling<O extends SamplingOptions>(operation: string, options: O): O {
-  const { interpolation } = options
-  if (interpolation !== 'nearest' && interpolation !== 'bilinear') throw new ValueError(operation, `interpolation '${String(interpolation)}' is not there`, "use 'nearest' or 'bilinear'")
+export function checkSampling<O extends Required<Pick<SamplingOptions, 'interpolation'>>>(operation: string, options: O): O {
+  checkWord(operation, 'interpolation', options.interpolation, ['nearest', 'bilinear'])
   return options
 }
 

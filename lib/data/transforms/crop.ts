@@ -1,6 +1,6 @@
 /** Padding, crops and flips: which row and column each pixel comes from. */
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
-import { argumentsOf, type Given } from '../../tensor/options.ts'
+import { argumentsOf, checkWord, type Given } from '../../tensor/options.ts'
 import type { Generator } from '../../tensor/random.ts'
 import { OUTSIDE, type Picture, type Size } from '../picture.ts'
 import { drawInteger, roundHalfEven } from './draws.ts'
@@ -201,7 +201,6 @@ function backwards(n: number): Int32Array {
 }
 
 function checkMode<O extends Required<PadOptions>>(operation: string, options: O): O {
-  const { paddingMode } = options
-  if (!['constant', 'edge', 'reflect', 'symmetric'].includes(paddingMode)) throw new ValueError(operation, `paddingMode '${paddingMode}' is unknown`, "use 'constant', 'edge', 'reflect' or 'symmetric'")
+  checkWord(operation, 'paddingMode', options.paddingMode, ['constant', 'edge', 'reflect', 'symmetric'])
   return options
 }

@@ -1,11 +1,11 @@
 /** Random erasing (Zhong et al. 2017). */
 import { ValueError } from '../../tensor/errors.ts'
-import { argumentsOf, type Given } from '../../tensor/options.ts'
+import { argumentsOf, checkProbability, type Given } from '../../tensor/options.ts'
 import type { Generator } from '../../tensor/random.ts'
 import { Picture, type Size } from '../picture.ts'
 import type { Box } from './crop.ts'
 import { drawChance, drawInteger, drawUniform, roundHalfEven } from './draws.ts'
-import { checkProbability, checkRange, parseFill, type Fill } from './options.ts'
+import { checkRange, parseFill, type Fill } from './options.ts'
 import { logRatio, type ScaleAndRatio } from './resize.ts'
 import { Transform } from './transform.ts'
 

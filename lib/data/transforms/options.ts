@@ -1,6 +1,6 @@
 /** The forms in which torchvision's arguments are given, and what is wrong with them. */
 import { ValueError } from '../../tensor/errors.ts'
-import { optionsOf } from '../../tensor/options.ts'
+import { checkProbability, optionsOf } from '../../tensor/options.ts'
 
 /** Throws unless `value` is a list. */
 export function checkList(operation: string, name: string, value: unknown): void {
@@ -24,11 +24,6 @@ export type Chance = number | { readonly p?: number }
 
 export function parseChance(operation: string, chance: Chance, otherwise: number): number {
   return checkProbability(operation, typeof chance === 'number' ? chance : optionsOf(operation, chance, { p: otherwise }).p)
-}
-
-export function checkProbability(operation: string, p: number): number {
-  if (!(p >= 0 && p <= 1)) throw new ValueError(operation, `p = ${p} is not a probability`, 'give a number in [0, 1]')
-  return p
 }
 
 /** [low, high], both of at least `least` and at most `most`. */

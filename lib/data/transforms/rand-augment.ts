@@ -3,7 +3,7 @@
  * rounded to bytes, changed as torchvision changes those, and become values again.
  */
 import { ValueError } from '../../tensor/errors.ts'
-import { optionsOf } from '../../tensor/options.ts'
+import { checkSize, optionsOf } from '../../tensor/options.ts'
 import type { Generator } from '../../tensor/random.ts'
 import { linspaceNumbers } from '../../tensor/sequence.ts'
 import { Picture, type Size } from '../picture.ts'
@@ -130,8 +130,8 @@ export class RandAugment extends Transform<readonly Step[]> {
     super(options)
     this.options = checkSampling('RandAugment', optionsOf('RandAugment', options, { ...samplingDefaults, numOps: 2, magnitude: 9, numMagnitudeBins: 31 }))
     const { numOps, magnitude, numMagnitudeBins } = this.options
-    if (!Number.isInteger(numOps) || numOps < 0) throw new ValueError('RandAugment', `numOps ${numOps} is not a whole number of at least 0`, 'give how many operations are wanted')
-    checkBins('RandAugment', numMagnitudeBins)
+    checkSize('RandAugment', 'numOps', numOps, 0)
+    checkSize('RandAugment', 'numMagnitudeBins', numMagnitudeBins, 2)
     if (!Number.isInteger(magnitude) || magnitude < 0 || magnitude >= numMagnitudeBins)
       throw new ValueError('RandAugment', `magnitude ${magnitude} is not a whole number from 0 to ${numMagnitudeBins - 1}`, 'give a magnitude below numMagnitudeBins')
   }
@@ -159,7 +159,7 @@ export class TrivialAugmentWide extends Transform<Step> {
   constructor(options: TrivialAugmentWideOptions = {}) {
     super(options)
     this.options = checkSampling('TrivialAugmentWide', optionsOf('TrivialAugmentWide', options, { ...samplingDefaults, numMagnitudeBins: 31 }))
-    checkBins('TrivialAugmentWide', this.options.numMagnitudeBins)
+    checkSize('TrivialAugmentWide', 'numMagnitudeBins', this.options.numMagnitudeBins, 2)
   }
   draw(_size: Size, generator: Generator): Step {
     return drawStep(generator, this.options.numMagnitudeBins, { shear: 0.99, translate: [32, 32], rotate: 135, colour: 0.99, bits: 6 }, null)
@@ -167,8 +167,4 @@ export class TrivialAugmentWide extends Transform<Step> {
   apply(picture: Picture, step: Step): Picture {
     return applySteps('TrivialAugmentWide', picture, [step], this.options)
   }
-}
-
-function checkBins(operation: string, bins: number): void {
-  if (!Number.isInteger(bins) || bins < 2) throw new ValueError(operation, `numMagnitudeBins ${bins} is not a whole number of at least 2`, 'give how many magnitudes there are')
 }

@@ -1,6 +1,6 @@
 /** Resizing. */
 import { ValueError } from '../../tensor/errors.ts'
-import { argumentsOf, type Given } from '../../tensor/options.ts'
+import { argumentsOf, checkWord, type Given } from '../../tensor/options.ts'
 import type { Generator } from '../../tensor/random.ts'
 import { Picture, type Size } from '../picture.ts'
 import { resizeFloats } from '../resample.ts'
@@ -38,9 +38,8 @@ export function resizedSize([height, width]: readonly [number, number], short: n
 
 const interpolationDefaults = { interpolation: 'bilinear', antialias: true } as const
 
-function checkInterpolation<O extends InterpolationOptions>(operation: string, options: O): O {
-  const { interpolation } = options
-  if (interpolation !== 'bilinear' && interpolation !== 'nearest') throw new ValueError(operation, `interpolation '${String(interpolation)}' is not there`, "use 'bilinear' or 'nearest'")
+function checkInterpolation<O extends Required<Pick<InterpolationOptions, 'interpolation'>>>(operation: string, options: O): O {
+  checkWord(operation, 'interpolation', options.interpolation, ['bilinear', 'nearest'])
   return options
 }
 

@@ -5,10 +5,10 @@ import { triangle } from '../../autograd/ops/triangle.ts'
 import { choosing } from '../../autograd/ops/where.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
-import { argumentsOf, type Given } from '../../tensor/options.ts'
+import { argumentsOf, checkProbability, type Given } from '../../tensor/options.ts'
 import { defaultGenerator } from '../../tensor/random.ts'
 import { showShape } from '../../tensor/shape.ts'
-import { checkProbability, dropout } from './dropout.ts'
+import { dropout } from './dropout.ts'
 
 export interface AttentionOptions {
   /** Broadcasts to (..., L, S). Booleans: true where the query may attend to the key. Numbers: added to the scores. */

@@ -2,14 +2,8 @@
 import { checkTensors, constant, named } from '../../autograd/op.ts'
 import { drawMask, dropout as dropoutOp } from '../../autograd/ops/dropout.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
-import { ValueError } from '../../tensor/errors.ts'
-import { argumentsOf, type Given } from '../../tensor/options.ts'
+import { argumentsOf, checkProbability, type Given } from '../../tensor/options.ts'
 import { defaultGenerator, type Generator } from '../../tensor/random.ts'
-
-/** Throws unless p is a probability. */
-export function checkProbability(operation: string, p: number): void {
-  if (typeof p !== 'number' || !(p >= 0 && p <= 1)) throw new ValueError(operation, `p = ${p} is not a probability`, 'give a number in [0, 1]')
-}
 
 interface DropoutOptions {
   readonly p?: number

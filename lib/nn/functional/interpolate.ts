@@ -4,7 +4,7 @@ import type { Tensor } from '../../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
 import { fround } from '../../tensor/float32.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
-import { argumentsOf, type Given } from '../../tensor/options.ts'
+import { argumentsOf, checkWord, type Given } from '../../tensor/options.ts'
 import { showShape, type Shape } from '../../tensor/shape.ts'
 import { meansAlong } from './pooling.ts'
 
@@ -46,14 +46,13 @@ interface Tap {
 const named = (mode: string) => mode.split('-').map((word) => word[0].toUpperCase() + word.slice(1)).join('')
 /** How many dimensions behind (N, C) a mode is for, where it is not for any. */
 const dimensionsOf: Readonly<Partial<Record<InterpolateMode, number>>> = { linear: 1, bilinear: 2, bicubic: 2, trilinear: 3 }
-const modes = ['nearest', 'nearest-exact', 'area', ...Object.keys(dimensionsOf)]
 
 /** Pictures x (N, C, H, W), rows (N, C, L) or volumes (N, C, D, H, W) at another size. Same as torch.nn.functional.interpolate. */
 export function interpolate(x: Tensor, ...given: Given<Places, InterpolateOptions>): Tensor {
   const options = argumentsOf('interpolate', given, { ...upsampleDefaults, antialias: false })
   const { mode, alignCorners, antialias } = options
   checkTensors('interpolate', [x])
-  if (!modes.includes(mode)) throw new ValueError('interpolate', `${String(mode)} is no mode`, `give one of ${modes.map((name) => `'${name}'`).join(', ')}`)
+  checkWord('interpolate', 'mode', mode, ['nearest', 'nearest-exact', 'area', 'linear', 'bilinear', 'trilinear', 'bicubic'])
   if (x.ndim < 3 || x.ndim > 5 || (dimensionsOf[mode] ?? x.ndim - 2) !== x.ndim - 2)
     throw new ShapeError('interpolate', `'${mode}' does not resize an input of shape ${showShape(x.shape)}`, 'give (N, C, H, W); (N, C, L) to linear, (N, C, D, H, W) to trilinear; nearest and area take all three')
   if (!(mode in dimensionsOf) && alignCorners !== null) throw new ValueError('interpolate', `alignCorners has no meaning for '${mode}'`, "leave it out, or give mode: 'bilinear'")

@@ -6,7 +6,7 @@ import { gather } from '../../autograd/ops/indexing.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { IndexError, ShapeError, ValueError } from '../../tensor/errors.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
-import { argumentsOf, optionsOf, type Given } from '../../tensor/options.ts'
+import { argumentsOf, checkWord, optionsOf, type Given } from '../../tensor/options.ts'
 import { broadcastShapes, sameShape, showShape } from '../../tensor/shape.ts'
 import { toIndices, type Indices } from './indices.ts'
 
@@ -31,10 +31,8 @@ export const crossEntropyDefaults = { ...nllDefaults, labelSmoothing: 0 } as con
 
 /** The terms as they are, their mean or their sum. */
 export function reduced(operation: string, terms: Tensor, reduction: Reduction): Tensor {
-  if (reduction === 'none') return terms
-  if (reduction === 'mean') return terms.mean()
-  if (reduction === 'sum') return terms.sum()
-  throw new ValueError(operation, `${String(reduction)} is no reduction`, "give 'mean', 'sum' or 'none'")
+  checkWord(operation, 'reduction', reduction, ['mean', 'sum', 'none'])
+  return reduction === 'none' ? terms : reduction === 'mean' ? terms.mean() : terms.sum()
 }
 
 /**

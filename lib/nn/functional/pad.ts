@@ -7,7 +7,7 @@ import { ShapeError, ValueError } from '../../tensor/errors.ts'
 import { kernels } from '../../tensor/kernels/active.ts'
 import { castNumber } from '../../tensor/dtype.ts'
 import { NDArray, type DType, type Range } from '../../tensor/ndarray.ts'
-import { argumentsOf, type Given } from '../../tensor/options.ts'
+import { argumentsOf, checkWord, type Given } from '../../tensor/options.ts'
 import { showShape, type Shape } from '../../tensor/shape.ts'
 
 export type PadMode = 'constant' | 'reflect' | 'replicate' | 'circular'
@@ -34,7 +34,7 @@ export function pad(x: Tensor, pad: readonly number[], ...given: Given<[mode: Pa
   const { mode, value } = argumentsOf('pad', given, { mode: 'constant', value: null })
   checkTensors('pad', [x])
   if (!Array.isArray(pad)) throw new ValueError('pad', `${String(pad)} is no list`, 'give two whole numbers for each dimension, the last dimension first')
-  if (!modes.includes(mode)) throw new ValueError('pad', `${String(mode)} is no mode`, `give one of ${modes.map((name) => `'${name}'`).join(', ')}`)
+  checkWord('pad', 'mode', mode, ['constant', 'reflect', 'replicate', 'circular'])
   if (pad.length % 2 !== 0 || pad.length > 2 * x.ndim || !pad.every(Number.isInteger))
     throw new ValueError('pad', `[${pad.join(', ')}] does not say how much is put before and after dimensions of ${showShape(x.shape)}`, 'give two whole numbers for each dimension, the last dimension first')
   const amounts = x.shape.map((_, d): Amount => ({ before: pad[2 * (x.ndim - 1 - d)] ?? 0, after: pad[2 * (x.ndim - 1 - d) + 1] ?? 0 }))
@@ -42,8 +42,6 @@ export function pad(x: Tensor, pad: readonly number[], ...given: Given<[mode: Pa
   if (value !== null && value !== 0) throw new ValueError('pad', `a value was given for '${mode}' padding`, 'leave it out')
   return padFrom(x, amounts, pad.length / 2, mode)
 }
-
-const modes: readonly PadMode[] = ['constant', 'reflect', 'replicate', 'circular']
 
 function padConstant(x: Tensor, amounts: readonly Amount[], value: number): Tensor {
   const crop = amounts.map(({ before, after }, d): Range => {

@@ -1,7 +1,7 @@
 /** Schedules whose rate is the one before, or the initial one, times a factor. */
 import { ValueError } from '../../tensor/errors.ts'
-import { argumentsOf, required, type Arguments, type Given } from '../../tensor/options.ts'
-import { checkNumber, checkShare, checkWhole, forEachGroup, isNumbers, LRScheduler, type Scheduled } from './schedule.ts'
+import { argumentsOf, checkSize, required, type Arguments, type Given } from '../../tensor/options.ts'
+import { checkNumber, checkShare, forEachGroup, isNumbers, LRScheduler, type Scheduled } from './schedule.ts'
 
 type Lambda = (epoch: number) => number
 type Lambdas = Lambda | readonly Lambda[]
@@ -31,7 +31,7 @@ interface StepOptions {
 export class StepLR extends LRScheduler<StepOptions> {
   constructor(optimizer: Scheduled, ...given: Arguments<[stepSize: number], [gamma: number], WithGamma<{ readonly stepSize: number }>>) {
     const { stepSize, gamma } = argumentsOf('StepLR', given, { stepSize: required, gamma: 0.1 })
-    super(optimizer, { stepSize: checkWhole('StepLR', 'stepSize', stepSize), gamma: checkNumber('StepLR', 'gamma', gamma) })
+    super(optimizer, { stepSize: checkSize('StepLR', 'stepSize', stepSize), gamma: checkNumber('StepLR', 'gamma', gamma) })
   }
   protected rate(epoch: number, lr: number): number {
     return epoch > 0 && epoch % this.options.stepSize === 0 ? lr * this.options.gamma : lr
@@ -64,7 +64,7 @@ interface ConstantOptions {
 export class ConstantLR extends LRScheduler<ConstantOptions> {
   constructor(optimizer: Scheduled, ...given: Given<[factor: number, totalIters: number], Partial<ConstantOptions>>) {
     const { factor, totalIters } = argumentsOf('ConstantLR', given, { factor: 1 / 3, totalIters: 5 })
-    super(optimizer, { factor: checkShare('ConstantLR', 'factor', factor), totalIters: checkWhole('ConstantLR', 'totalIters', totalIters) })
+    super(optimizer, { factor: checkShare('ConstantLR', 'factor', factor), totalIters: checkSize('ConstantLR', 'totalIters', totalIters) })
   }
   protected rate(epoch: number, lr: number): number {
     if (epoch === 0) return lr * this.options.factor
@@ -85,7 +85,7 @@ export class LinearLR extends LRScheduler<LinearOptions> {
     super(optimizer, {
       startFactor: checkShare('LinearLR', 'startFactor', startFactor),
       endFactor: checkShare('LinearLR', 'endFactor', endFactor, { zero: true }),
-      totalIters: checkWhole('LinearLR', 'totalIters', totalIters),
+      totalIters: checkSize('LinearLR', 'totalIters', totalIters),
     })
   }
   protected rate(epoch: number, lr: number): number {
@@ -130,7 +130,7 @@ export class CosineAnnealingLR extends LRScheduler<CosineOptions> {
   constructor(optimizer: Scheduled, ...given: Arguments<[tMax: number], [etaMin: number], CosineArguments>) {
     const { tMax: placed, TMax, etaMin } = argumentsOf('CosineAnnealingLR', given, { tMax: undefined, etaMin: 0, TMax: undefined }, 2)
     const tMax = placed ?? TMax
-    super(optimizer, { tMax: checkWhole('CosineAnnealingLR', 'tMax', tMax), etaMin: checkNumber('CosineAnnealingLR', 'etaMin', etaMin) })
+    super(optimizer, { tMax: checkSize('CosineAnnealingLR', 'tMax', tMax), etaMin: checkNumber('CosineAnnealingLR', 'etaMin', etaMin) })
   }
   protected rate(epoch: number, lr: number, base: number): number {
     const { tMax, etaMin } = this.options

@@ -1,7 +1,7 @@
 /** The schedule of one cycle. */
 import { ValueError } from '../../tensor/errors.ts'
-import { argumentsOf, required, type Arguments } from '../../tensor/options.ts'
-import { checkOptimizer, checkShare, checkWhole, forEachGroup, LRScheduler, type Scheduled } from './schedule.ts'
+import { argumentsOf, checkSize, checkWord, required, type Arguments } from '../../tensor/options.ts'
+import { checkOptimizer, checkShare, forEachGroup, LRScheduler, type Scheduled } from './schedule.ts'
 
 export interface OneCycleArguments {
   /** The highest rate, for all groups or for each. */
@@ -60,7 +60,7 @@ export class OneCycleLR extends LRScheduler<OneCycleOptions> {
     const { maxLr, pctStart, annealStrategy, cycleMomentum, baseMomentum, maxMomentum, divFactor, finalDivFactor, threePhase } = chosen
     checkOptimizer('OneCycleLR', optimizer)
     checkShare('OneCycleLR', 'pctStart', pctStart, { zero: true })
-    if (annealStrategy !== 'cos' && annealStrategy !== 'linear') throw new ValueError('OneCycleLR', `${String(annealStrategy)} is no way to anneal`, "give 'cos' or 'linear'")
+    checkWord('OneCycleLR', 'annealStrategy', annealStrategy, ['cos', 'linear'])
     if (cycleMomentum && !('momentum' in optimizer.defaults) && !('betas' in optimizer.defaults))
       throw new ValueError('OneCycleLR', 'the optimizer has no momentum to cycle', 'pass { cycleMomentum: false }')
     const maxLrs = forEachGroup('OneCycleLR', 'maxLr', optimizer, maxLr)
@@ -100,8 +100,8 @@ export class OneCycleLR extends LRScheduler<OneCycleOptions> {
 }
 
 function stepsOf({ totalSteps, epochs, stepsPerEpoch }: Partial<OneCycleArguments>): number {
-  if (totalSteps !== undefined && totalSteps !== null) return checkWhole('OneCycleLR', 'totalSteps', totalSteps)
-  return checkWhole('OneCycleLR', 'epochs', epochs ?? undefined) * checkWhole('OneCycleLR', 'stepsPerEpoch', stepsPerEpoch ?? undefined)
+  if (totalSteps !== undefined && totalSteps !== null) return checkSize('OneCycleLR', 'totalSteps', totalSteps)
+  return checkSize('OneCycleLR', 'epochs', epochs ?? undefined) * checkSize('OneCycleLR', 'stepsPerEpoch', stepsPerEpoch ?? undefined)
 }
 
 function phasesOf({ totalSteps, pctStart, threePhase }: OneCycleOptions): readonly Phase[] {

@@ -8,11 +8,6 @@ export type Scheduled = Optimizer
 /** What stateDict() returns: plain values by name. */
 export type SchedulerState = Readonly<Record<string, unknown>>
 
-export function checkWhole(scheduler: string, name: string, value: number | undefined): number {
-  if (value === undefined || !Number.isInteger(value) || value < 1) throw new ValueError(scheduler, `${name} = ${value} is not a whole number of at least 1`, `give ${name} as a whole number`)
-  return value
-}
-
 export function checkNumber(scheduler: string, name: string, value: number | undefined): number {
   if (typeof value !== 'number' || Number.isNaN(value)) throw new ValueError(scheduler, `${name} = ${value} is not a number`, `give ${name} as a number`)
   return value
