@@ -1,5 +1,5 @@
 /** Reading data files. Node's modules are asked for only here, so that the library loads where there are no files. */
-import { DataError } from '../tensor/errors.ts'
+import { DataError, messageOf } from '../tensor/errors.ts'
 
 /** The bytes of a file. Throws a DataError that names the file and ends with `help`. */
 export function readBytes(operation: string, file: string, help: string): Uint8Array {
@@ -8,7 +8,7 @@ export function readBytes(operation: string, file: string, help: string): Uint8A
   try {
     return fs.readFileSync(file)
   } catch (error) {
-    throw new DataError(operation, `${file} cannot be read (${error instanceof Error ? error.message : error})`, help)
+    throw new DataError(operation, `${file} cannot be read (${messageOf(error)})`, help)
   }
 }
 

@@ -1,5 +1,5 @@
 /** IDX files, as MNIST is published in: two zero bytes, the type (8: bytes), the number of dimensions, each size as 32 bits, then the bytes. */
-import { DataError } from '../tensor/errors.ts'
+import { DataError, messageOf } from '../tensor/errors.ts'
 import { numelOf } from '../tensor/shape.ts'
 import { inFolder, readBytes } from './files.ts'
 
@@ -39,6 +39,6 @@ function gunzip(operation: string, content: Uint8Array, file: string, help: stri
   try {
     return zlib.gunzipSync(content, { maxOutputLength: MOST_BYTES })
   } catch (error) {
-    throw new DataError(operation, `${file} cannot be unpacked (${error instanceof Error ? error.message : error})`, help)
+    throw new DataError(operation, `${file} cannot be unpacked (${messageOf(error)})`, help)
   }
 }

@@ -1,5 +1,5 @@
 /** A folder of pictures, with a folder in it for each class. */
-import { DataError } from '../tensor/errors.ts'
+import { DataError, messageOf } from '../tensor/errors.ts'
 import { checkSize, checkWord, optionsOf, required } from '../tensor/options.ts'
 import { inFolder, readBytes } from './files.ts'
 import { ImageDataset } from './image-dataset.ts'
@@ -85,7 +85,7 @@ function readPictures(filesOfClasses: readonly (readonly string[])[], { read, si
       try {
         images.set(squareOf(read(bytes, file), size), picture * done.length)
       } catch (error) {
-        const [reason] = (error instanceof Error ? error.message : String(error)).split('\n')
+        const [reason] = messageOf(error).split('\n')
         if (onError !== 'skip') throw new DataError('imageFolder', `${file} cannot be decoded (${reason})`, "repair or remove it, or pass onError: 'skip' to leave such pictures out")
         skipped.push({ file, reason })
         continue
@@ -142,7 +142,7 @@ function listFolder(fs: FileSystem, folder: string): { readonly folders: string[
     const isFolder = (name: string) => fs.statSync(inFolder(folder, name), { throwIfNoEntry: false })?.isDirectory() ?? false
     return { folders: names.filter(isFolder), files: names.filter((name) => !isFolder(name)) }
   } catch (error) {
-    throw new DataError('imageFolder', `${folder} cannot be read (${error instanceof Error ? error.message : error})`, 'give a folder that has a folder of pictures for each class')
+    throw new DataError('imageFolder', `${folder} cannot be read (${messageOf(error)})`, 'give a folder that has a folder of pictures for each class')
   }
 }
 

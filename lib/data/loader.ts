@@ -1,6 +1,6 @@
 /** DataLoader: a dataset in batches, in order or shuffled as PyTorch shuffles it. */
 import type { Tensor } from '../autograd/tensor.ts'
-import { ValueError } from '../tensor/errors.ts'
+import { messageOf, ValueError } from '../tensor/errors.ts'
 import { argumentsOf, checkSize, optionsOf, type Given } from '../tensor/options.ts'
 import { defaultGenerator, Generator } from '../tensor/random.ts'
 import { reclaim } from '../tensor/storage.ts'
@@ -119,7 +119,7 @@ export class DataLoader implements Iterable<Tensor[]> {
       order.forEach((sample, n) => (shared[n] = samples.indexOf(sample)))
       return new Prefetcher({ source: samples.source, order: shared, batchSize: this.batchSize, first, batches: this.length, seed }, Math.min(this.numWorkers, this.length - first))
     } catch (error) {
-      if (!this.#warned) console.warn(`vitgrad: a DataLoader with numWorkers ${this.numWorkers} prepares its batches on the main thread: ${error instanceof Error ? error.message : error}.`)
+      if (!this.#warned) console.warn(`vitgrad: a DataLoader with numWorkers ${this.numWorkers} prepares its batches on the main thread: ${messageOf(error)}.`)
       this.#warned = true
       return null
     }

@@ -7,7 +7,7 @@
  */
 import { constant } from '../autograd/op.ts'
 import { Tensor } from '../autograd/tensor.ts'
-import { DataError, ValueError } from '../tensor/errors.ts'
+import { DataError, messageOf, ValueError } from '../tensor/errors.ts'
 import { NDArray, type DType } from '../tensor/ndarray.ts'
 import { elements, float32Bytes, type ElementType } from './element-types.ts'
 import { withFile, writeAtomically } from './files.ts'
@@ -69,7 +69,7 @@ export function loadCheckpoint<State extends object = Record<string, unknown>>(p
     try {
       return unpack(JSON.parse(metadata.state), arrays) as State
     } catch (error) {
-      throw error instanceof DataError ? error : refuse(`holds no state (${error instanceof Error ? error.message : error})`)
+      throw error instanceof DataError ? error : refuse(`holds no state (${messageOf(error)})`)
     }
   })
 }

@@ -1,5 +1,5 @@
 /** Files: read range by range, and replaced as a whole or not at all. */
-import { DataError } from '../tensor/errors.ts'
+import { DataError, messageOf } from '../tensor/errors.ts'
 
 /** Bytes to read from. What `read` returns is a copy. */
 export interface ByteSource {
@@ -16,8 +16,6 @@ function node(operation: string, file: string) {
   if (fs && path) return { fs, path }
   throw new DataError(operation, `${file} cannot be opened: this runtime has no file system`, 'use Node 20.16 or later, or encodeSafetensors and decodeSafetensors, which work on bytes')
 }
-
-const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
 
 /** One call of read or write moves at most so much. */
 const MOST = 2 ** 30

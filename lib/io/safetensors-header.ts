@@ -2,7 +2,7 @@
  * What stands before the numbers in a safetensors file (github.com/huggingface/safetensors, "Format"): the length of the header in 8
  * bytes, little-endian, and the header, JSON that gives type, shape and place of each tensor. The rest is their bytes, without gaps.
  */
-import { DataError } from '../tensor/errors.ts'
+import { DataError, messageOf } from '../tensor/errors.ts'
 import { showShape, type Shape } from '../tensor/shape.ts'
 import { elements, isElementType, type ElementType } from './element-types.ts'
 import type { ByteSource } from './files.ts'
@@ -89,7 +89,7 @@ function parse(bytes: Uint8Array, refuse: Refuse): Record<string, unknown> {
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
     json = JSON.parse(text)
   } catch (error) {
-    throw refuse(`its header is no JSON (${error instanceof Error ? error.message : error})`)
+    throw refuse(`its header is no JSON (${messageOf(error)})`)
   }
   if (!isObject(json)) throw refuse('its header is no JSON object')
   const repeated = repeatedKey(text)

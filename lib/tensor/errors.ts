@@ -32,3 +32,6 @@ export class DataError extends VitgradError {}
 
 /** A thread that ended while it changed numbers in place: some of them may have been changed twice. */
 export class ThreadError extends VitgradError {}
+
+/** What a caught value says of itself. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

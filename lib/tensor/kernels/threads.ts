@@ -1,5 +1,5 @@
 /** The worker pool: threads that share the work of kernels, while the main thread goes on. How they do is told in team.ts. */
-import { ThreadError } from '../errors.ts'
+import { messageOf, ThreadError } from '../errors.ts'
 import type { Heap } from '../heap.ts'
 import type { WasmKernel } from './simd/runtime.ts'
 import { joinTeam, LAYOUT, WORKER, type Member, type Team, type WorkerData } from './team.ts'
@@ -228,7 +228,7 @@ class WorkerPool implements Pool {
     try {
       for (let thread = 1; thread < this.#threads; thread++) workers.push(this.#startWorker({ ...data, thread }))
     } catch (error) {
-      this.#warn(`a thread cannot be started (${error instanceof Error ? error.message : error})`)
+      this.#warn(`a thread cannot be started (${messageOf(error)})`)
     }
     this.#setWorkers(workers)
   }
