@@ -1,7 +1,8 @@
 /** IDX files, as MNIST is published in: two zero bytes, the type (8: bytes), the number of dimensions, each size as 32 bits, then the bytes. */
 import { DataError, messageOf } from '../tensor/errors.ts'
+import { builtin } from '../tensor/node.ts'
 import { numelOf } from '../tensor/shape.ts'
-import { inFolder, readBytes } from './files.ts'
+import { fileSystem, inFolder, readBytes } from './files.ts'
 
 export interface IdxArray {
   readonly shape: readonly number[]
@@ -28,13 +29,13 @@ function decodeIdx(operation: string, content: Uint8Array, file: string, dimensi
 
 /** The array of `name` or `name`.gz in a folder, whichever is there. */
 export function readIdx(operation: string, folder: string, name: string, dimensions: number, help: string): IdxArray {
-  const fs = globalThis.process?.getBuiltinModule?.('node:fs')
-  const file = inFolder(folder, fs?.existsSync(inFolder(folder, name)) ? name : `${name}.gz`)
+  const plain = inFolder(folder, name)
+  const file = fileSystem(operation, plain).existsSync(plain) ? plain : `${plain}.gz`
   return decodeIdx(operation, readBytes(operation, file, help), file, dimensions, help)
 }
 
 function gunzip(operation: string, content: Uint8Array, file: string, help: string): Uint8Array {
-  const zlib = globalThis.process?.getBuiltinModule?.('node:zlib')
+  const zlib = builtin('node:zlib')
   if (!zlib) throw new DataError(operation, `${file} is gzipped, and this runtime cannot unpack it`, 'unpack it beforehand, or use Node 20.16 or later')
   try {
     return zlib.gunzipSync(content, { maxOutputLength: MOST_BYTES })

@@ -1,7 +1,7 @@
 /** A folder of pictures, with a folder in it for each class. */
 import { DataError, messageOf } from '../tensor/errors.ts'
 import { checkSize, checkWord, optionsOf, required } from '../tensor/options.ts'
-import { inFolder, readBytes } from './files.ts'
+import { fileSystem, inFolder, readBytes } from './files.ts'
 import { ImageDataset } from './image-dataset.ts'
 import { sharedBytes } from './image-source.ts'
 import { resizeBytes } from './resample.ts'
@@ -56,8 +56,7 @@ export function imageFolder(folder: string, given: ImageFolderOptions): ImageFol
   const { size, onError } = options
   checkSize('imageFolder', 'size', size)
   checkWord('imageFolder', 'onError', onError, ['throw', 'skip'])
-  const fs = globalThis.process?.getBuiltinModule?.('node:fs')
-  if (!fs) throw new DataError('imageFolder', `${folder} cannot be read: this runtime has no file system`, 'use Node 20.16 or later, or make an ImageDataset of the bytes')
+  const fs = fileSystem('imageFolder', folder)
   const classes = listFolder(fs, folder).folders
   if (classes.length === 0) throw new DataError('imageFolder', `${folder} has no folders in it`, 'make a folder for each class, and put its pictures there')
   const filesOfClasses = classes.map((name) => picturesBelow(fs, inFolder(folder, name)))
@@ -133,10 +132,8 @@ function rgbPlanes(raw: RawPicture): Uint8Array {
   return planes
 }
 
-type FileSystem = typeof import('node:fs')
-
 /** The folders and files in a folder, also behind links, each by name. */
-function listFolder(fs: FileSystem, folder: string): { readonly folders: string[]; readonly files: string[] } {
+function listFolder(fs: ReturnType<typeof fileSystem>, folder: string): { readonly folders: string[]; readonly files: string[] } {
   try {
     const names = fs.readdirSync(folder).sort()
     const isFolder = (name: string) => fs.statSync(inFolder(folder, name), { throwIfNoEntry: false })?.isDirectory() ?? false
@@ -147,7 +144,7 @@ function listFolder(fs: FileSystem, folder: string): { readonly folders: string[
 }
 
 /** The pictures in a folder and in all folders below it, folder by folder in the order of their paths; none twice where links go round. */
-function picturesBelow(fs: FileSystem, folder: string): string[] {
+function picturesBelow(fs: ReturnType<typeof fileSystem>, folder: string): string[] {
   const seen = new Set<string>()
   const found: { readonly folder: string; readonly files: string[] }[] = []
   const visit = (path: string) => {

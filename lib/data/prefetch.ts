@@ -14,6 +14,7 @@
  */
 import type { MessagePort } from 'node:worker_threads'
 import { startThread, type Thread } from '../tensor/kernels/workers.ts'
+import { builtin } from '../tensor/node.ts'
 import type { PreparedBatch } from './image-source.ts'
 import type { PlainSource } from './portable.ts'
 
@@ -76,7 +77,7 @@ export class Prefetcher {
 
   /** Starts the workers. Throws where there are no threads to be had. */
   constructor(epoch: Epoch, workers: number) {
-    const threads = globalThis.process?.getBuiltinModule?.('node:worker_threads')
+    const threads = builtin('node:worker_threads')
     if (!threads) throw new Error('this runtime has no worker_threads')
     this.#receive = threads.receiveMessageOnPort
     this.#cells = new Int32Array(new SharedArrayBuffer(4 * (STATES + epoch.batches)))
@@ -157,8 +158,8 @@ function workerModules(): { readonly worker: string; readonly tsx: string | null
   const worker = new URL(`./prefetch-worker${extension}`, import.meta.url)
   const isReadable = extension === '.js' || ('typescript' in process.features && process.features.typescript && !worker.pathname.includes('/node_modules/'))
   if (isReadable) return { worker: worker.href, tsx: null }
-  const { createRequire } = process.getBuiltinModule('node:module')
-  return { worker: process.getBuiltinModule('node:url').fileURLToPath(worker), tsx: createRequire(import.meta.url).resolve('tsx/cjs/api') }
+  const { createRequire } = builtin('node:module')
+  return { worker: builtin('node:url').fileURLToPath(worker), tsx: createRequire(import.meta.url).resolve('tsx/cjs/api') }
 }
 
 const START = `async ({ modules, job }) => {

@@ -1,5 +1,6 @@
 /** Files: read range by range, and replaced as a whole or not at all. */
 import { DataError, messageOf } from '../tensor/errors.ts'
+import { builtin } from '../tensor/node.ts'
 
 /** Bytes to read from. What `read` returns is a copy. */
 export interface ByteSource {
@@ -9,10 +10,10 @@ export interface ByteSource {
   read(begin: number, end: number): Uint8Array<ArrayBuffer>
 }
 
-/** Node's own modules, asked for only here, so that the library loads where there are no files. */
+/** Node's modules for files. */
 function node(operation: string, file: string) {
-  const fs = globalThis.process?.getBuiltinModule?.('node:fs')
-  const path = globalThis.process?.getBuiltinModule?.('node:path')
+  const fs = builtin('node:fs')
+  const path = builtin('node:path')
   if (fs && path) return { fs, path }
   throw new DataError(operation, `${file} cannot be opened: this runtime has no file system`, 'use Node 20.16 or later, or encodeSafetensors and decodeSafetensors, which work on bytes')
 }

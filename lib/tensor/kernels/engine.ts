@@ -1,6 +1,7 @@
 /** Which implementation of the kernels is in use: SIMD on every core, or the reference. */
 import { ValueError } from '../errors.ts'
 import { Heap } from '../heap.ts'
+import { environment } from '../node.ts'
 import { setHeap } from '../storage.ts'
 import { kernels, startKernelsWith, useKernels } from './active.ts'
 import type { Kernels } from './kernels.ts'
@@ -41,8 +42,6 @@ export function setNumThreads(count: number): void {
 export function getNumThreads(): number {
   return getEngine() === 'simd' && simd ? simd.threads : 1
 }
-
-const environment = (variable: string): string | undefined => globalThis.process?.env?.[variable] || undefined
 
 function start(wanted: string): Kernels {
   if (wanted !== 'reference' && wanted !== 'simd') throw new ValueError('setEngine', `'${wanted}' is no engine`, "give 'simd' or 'reference'")

@@ -1,6 +1,7 @@
 /** Threads as the platform has them: worker_threads in Node, Web Workers in a browser. */
 import type { MessagePort } from 'node:worker_threads'
 import { ValueError } from '../errors.ts'
+import { builtin, environment } from '../node.ts'
 
 export interface Thread {
   /** False once the thread has ended for certain, so that it writes to no memory any more. Where that cannot be seen, always true. */
@@ -31,7 +32,7 @@ export function startThread(options: ThreadOptions): Thread {
 
 /** How many threads to use: what VITGRAD_THREADS says, or else as many as the machine runs at once. */
 export function defaultThreads(): number {
-  const wanted = globalThis.process?.env?.VITGRAD_THREADS
+  const wanted = environment('VITGRAD_THREADS')
   if (!wanted) return builtin('node:os')?.availableParallelism() ?? globalThis.navigator?.hardwareConcurrency ?? 1
   const threads = Number(wanted)
   if (Number.isSafeInteger(threads) && threads >= 1) return threads
@@ -46,9 +47,6 @@ export function maySleep(): boolean {
     return false
   }
 }
-
-/** A module of Node, asked for only when it is used, so that the library loads elsewhere too. */
-const builtin: typeof process.getBuiltinModule = (name: string) => globalThis.process?.getBuiltinModule?.(name)
 
 /**
  * Neither options nor environment of the process are handed on: a thread needs no loader and no tracing. It opens a file of no
