@@ -7,13 +7,34 @@ import { bceDefaults, crossEntropyDefaults, klDivDefaults, nllDefaults } from '.
 import { huberDefaults, smoothL1Defaults } from './functional/regression-loss.ts'
 import { Module } from './module.ts'
 
-/** Cross entropy of unnormalised scores (N, C) and class indices (N,) or probabilities (N, C). Same as torch.nn.CrossEntropyLoss. */
-export class CrossEntropyLoss extends Module<[input: Tensor, target: Indices]> {
-  private readonly options: F.CrossEntropyOptions
-  constructor(...given: Given<[weight: Tensor | null], F.CrossEntropyOptions>) {
+interface ReductionOption {
+  readonly reduction?: F.Reduction
+}
+
+interface LossOptions {
+  readonly weight?: Tensor | null
+  readonly posWeight?: Tensor | null
+  readonly reduction?: F.KLDivOptions['reduction']
+}
+
+/** What losses share: the options of their functions, of which weights are buffers. */
+abstract class Loss<Options extends LossOptions, Target = Tensor> extends Module<[input: Tensor, target: Target]> {
+  protected readonly options: Options
+  constructor(options: Options) {
     super()
-    this.options = argumentsOf('CrossEntropyLoss', given, crossEntropyDefaults, 1)
-    if (this.options.weight) this.registerBuffer('weight', this.options.weight)
+    this.options = options
+    if (options.weight) this.registerBuffer('weight', options.weight)
+    if (options.posWeight) this.registerBuffer('pos_weight', options.posWeight)
+  }
+  get reduction(): Options['reduction'] {
+    return this.options.reduction
+  }
+}
+
+/** Cross entropy of unnormalised scores (N, C) and class indices (N,) or probabilities (N, C). Same as torch.nn.CrossEntropyLoss. */
+export class CrossEntropyLoss extends Loss<F.CrossEntropyOptions, Indices> {
+  constructor(...given: Given<[weight: Tensor | null], F.CrossEntropyOptions>) {
+    super(argumentsOf('CrossEntropyLoss', given, crossEntropyDefaults, 1))
   }
   forward(input: Tensor, target: Indices): Tensor {
     return F.crossEntropy(input, target, this.options)
@@ -21,12 +42,9 @@ export class CrossEntropyLoss extends Module<[input: Tensor, target: Indices]> {
 }
 
 /** Negative log likelihood of class indices given log probabilities. Same as torch.nn.NLLLoss. */
-export class NLLLoss extends Module<[input: Tensor, target: Indices]> {
-  private readonly options: F.NLLOptions
+export class NLLLoss extends Loss<F.NLLOptions, Indices> {
   constructor(...given: Given<[weight: Tensor | null], F.NLLOptions>) {
-    super()
-    this.options = argumentsOf('NLLLoss', given, nllDefaults, 1)
-    if (this.options.weight) this.registerBuffer('weight', this.options.weight)
+    super(argumentsOf('NLLLoss', given, nllDefaults, 1))
   }
   forward(input: Tensor, target: Indices): Tensor {
     return F.nllLoss(input, target, this.options)
@@ -34,37 +52,29 @@ export class NLLLoss extends Module<[input: Tensor, target: Indices]> {
 }
 
 /** Squared differences. Same as torch.nn.MSELoss. */
-export class MSELoss extends Module<[input: Tensor, target: Tensor]> {
-  readonly reduction: F.Reduction
-  constructor(given: { readonly reduction?: F.Reduction } = {}) {
-    super()
-    const { reduction } = optionsOf('MSELoss', given, { reduction: 'mean' })
-    this.reduction = reduction
+export class MSELoss extends Loss<ReductionOption> {
+  constructor(options: ReductionOption = {}) {
+    super(optionsOf('MSELoss', options, { reduction: 'mean' }))
   }
   forward(input: Tensor, target: Tensor): Tensor {
-    return F.mseLoss(input, target, { reduction: this.reduction })
+    return F.mseLoss(input, target, this.options)
   }
 }
 
 /** Absolute differences. Same as torch.nn.L1Loss. */
-export class L1Loss extends Module<[input: Tensor, target: Tensor]> {
-  readonly reduction: F.Reduction
-  constructor(given: { readonly reduction?: F.Reduction } = {}) {
-    super()
-    const { reduction } = optionsOf('L1Loss', given, { reduction: 'mean' })
-    this.reduction = reduction
+export class L1Loss extends Loss<ReductionOption> {
+  constructor(options: ReductionOption = {}) {
+    super(optionsOf('L1Loss', options, { reduction: 'mean' }))
   }
   forward(input: Tensor, target: Tensor): Tensor {
-    return F.l1Loss(input, target, { reduction: this.reduction })
+    return F.l1Loss(input, target, this.options)
   }
 }
 
 /** A parabola near 0, straight lines from beta on. Same as torch.nn.SmoothL1Loss. */
-export class SmoothL1Loss extends Module<[input: Tensor, target: Tensor]> {
-  private readonly options: F.SmoothL1Options
+export class SmoothL1Loss extends Loss<F.SmoothL1Options> {
   constructor(options: F.SmoothL1Options = {}) {
-    super()
-    this.options = optionsOf('SmoothL1Loss', options, smoothL1Defaults)
+    super(optionsOf('SmoothL1Loss', options, smoothL1Defaults))
   }
   forward(input: Tensor, target: Tensor): Tensor {
     return F.smoothL1Loss(input, target, this.options)
@@ -72,11 +82,9 @@ export class SmoothL1Loss extends Module<[input: Tensor, target: Tensor]> {
 }
 
 /** A parabola near 0, straight lines of slope delta from there on. Same as torch.nn.HuberLoss. */
-export class HuberLoss extends Module<[input: Tensor, target: Tensor]> {
-  private readonly options: F.HuberOptions
+export class HuberLoss extends Loss<F.HuberOptions> {
   constructor(...given: Given<[reduction: F.Reduction, delta: number], F.HuberOptions>) {
-    super()
-    this.options = argumentsOf('HuberLoss', given, huberDefaults)
+    super(argumentsOf('HuberLoss', given, huberDefaults))
   }
   forward(input: Tensor, target: Tensor): Tensor {
     return F.huberLoss(input, target, this.options)
@@ -84,12 +92,9 @@ export class HuberLoss extends Module<[input: Tensor, target: Tensor]> {
 }
 
 /** Binary cross entropy of probabilities. Same as torch.nn.BCELoss. */
-export class BCELoss extends Module<[input: Tensor, target: Tensor]> {
-  private readonly options: Omit<F.BCEOptions, 'posWeight'>
+export class BCELoss extends Loss<Omit<F.BCEOptions, 'posWeight'>> {
   constructor(...given: Given<[weight: Tensor | null], Omit<F.BCEOptions, 'posWeight'>>) {
-    super()
-    this.options = argumentsOf('BCELoss', given, { weight: null, reduction: 'mean' }, 1)
-    if (this.options.weight) this.registerBuffer('weight', this.options.weight)
+    super(argumentsOf('BCELoss', given, { weight: null, reduction: 'mean' }, 1))
   }
   forward(input: Tensor, target: Tensor): Tensor {
     return F.binaryCrossEntropy(input, target, this.options)
@@ -97,13 +102,9 @@ export class BCELoss extends Module<[input: Tensor, target: Tensor]> {
 }
 
 /** Binary cross entropy of unnormalised scores. Same as torch.nn.BCEWithLogitsLoss. */
-export class BCEWithLogitsLoss extends Module<[input: Tensor, target: Tensor]> {
-  private readonly options: F.BCEOptions
+export class BCEWithLogitsLoss extends Loss<F.BCEOptions> {
   constructor(...given: Given<[weight: Tensor | null], F.BCEOptions>) {
-    super()
-    this.options = argumentsOf('BCEWithLogitsLoss', given, bceDefaults, 1)
-    if (this.options.weight) this.registerBuffer('weight', this.options.weight)
-    if (this.options.posWeight) this.registerBuffer('pos_weight', this.options.posWeight)
+    super(argumentsOf('BCEWithLogitsLoss', given, bceDefaults, 1))
   }
   forward(input: Tensor, target: Tensor): Tensor {
     return F.binaryCrossEntropyWithLogits(input, target, this.options)
@@ -111,11 +112,9 @@ export class BCEWithLogitsLoss extends Module<[input: Tensor, target: Tensor]> {
 }
 
 /** Kullback-Leibler divergence of log probabilities from target probabilities. Same as torch.nn.KLDivLoss. */
-export class KLDivLoss extends Module<[input: Tensor, target: Tensor]> {
-  private readonly options: F.KLDivOptions
+export class KLDivLoss extends Loss<F.KLDivOptions> {
   constructor(options: F.KLDivOptions = {}) {
-    super()
-    this.options = optionsOf('KLDivLoss', options, klDivDefaults)
+    super(optionsOf('KLDivLoss', options, klDivDefaults))
   }
   forward(input: Tensor, target: Tensor): Tensor {
     return F.klDiv(input, target, this.options)
