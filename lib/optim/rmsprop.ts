@@ -26,8 +26,7 @@ export class RMSprop extends Optimizer<RMSpropOptions> {
   protected readonly stateNames = { always: ['step', 'square_avg'], sometimes: ['momentum_buffer', 'grad_avg'] }
 
   constructor(params: Params<RMSpropOptions>, ...given: Given<Places, Partial<RMSpropOptions>>) {
-    const { lr, alpha, eps, weightDecay, momentum, centered, maximize } = argumentsOf('RMSprop', given, { lr: 1e-2, alpha: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0, centered: false, maximize: false }, 6)
-    super(params, { lr, alpha, eps, weightDecay, momentum, centered, maximize })
+    super(params, argumentsOf('RMSprop', given, { lr: 1e-2, alpha: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0, centered: false, maximize: false }, 6))
   }
 
   protected check({ lr, alpha, eps, weightDecay, momentum }: RMSpropOptions): void {

@@ -23,8 +23,7 @@ export class SGD extends Optimizer<SGDOptions> {
   protected readonly stateNames = { always: [], sometimes: ['momentum_buffer'] }
 
   constructor(params: Params<SGDOptions>, ...given: Given<Places, Partial<SGDOptions>>) {
-    const { lr, momentum, dampening, weightDecay, nesterov, maximize } = argumentsOf('SGD', given, { lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, maximize: false }, 5)
-    super(params, { lr, momentum, dampening, weightDecay, nesterov, maximize })
+    super(params, argumentsOf('SGD', given, { lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, maximize: false }, 5))
   }
 
   protected check({ lr, momentum, dampening, weightDecay, nesterov }: SGDOptions): void {
