@@ -99,7 +99,7 @@ class Arrivals {
     const grads = this.#nodes.get(node)
     if (!grads) return null
     this.#nodes.delete(node)
-    for (const { output, hook } of node.hooks) {
+    for (const { output, hook } of [...node.hooks]) {
       const grad = grads[output]
       if (grad) grads[output] = runHook(hook, kept(grad))
     }
@@ -132,7 +132,7 @@ class Arrivals {
     const sum = this.#leaves.get(leaf)
     if (!sum) return
     this.#leaves.delete(leaf)
-    const grad = leaf.leafHooks.reduce((before, hook) => runHook(hook, kept(before)), sum)
+    const grad = [...leaf.leafHooks].reduce((before, hook) => runHook(hook, kept(before)), sum)
     receive(leaf, grad)
     this.drop(grad)
   }

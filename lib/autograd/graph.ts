@@ -10,6 +10,18 @@ export type Edge = { readonly node: Node; readonly output: number } | { readonly
 
 export type Hook = (grad: Tensor) => Tensor | void
 
+/** Appends an entry to a list; `remove` takes it out again. Who goes through such a list goes through a copy: a hook may remove itself. */
+export function removable<T>(list: T[], entry: T): { remove(): void } {
+  list.push(entry)
+  let present = true
+  return {
+    remove: () => {
+      if (present) list.splice(list.indexOf(entry), 1)
+      present = false
+    },
+  }
+}
+
 /** What `hook` makes of a gradient. */
 export function runHook(hook: Hook, grad: Tensor): Tensor {
   const replaced = hook(grad) ?? grad

@@ -10,7 +10,7 @@ import { broadcastShapes, checkShape, inferShape, inverseOrder, normalizeDim, no
 import { allocatingIn, evict, lend, Region, takeBack, type Storage } from '../tensor/storage.ts'
 import * as engine from './engine.ts'
 import { enableGrad, isGradEnabled } from './grad-mode.ts'
-import type { Hook, Node } from './graph.ts'
+import { removable, type Hook, type Node } from './graph.ts'
 import { changeInPlace, overwritten } from './in-place.ts'
 import { at, nonzero, replaceAt, trueIndices, type Index } from './index-expression.ts'
 import { checkTensors, constant, indexVector, named, own, scalar, setTensorFactory } from './op.ts'
@@ -1247,16 +1247,4 @@ setTensorFactory((array) => new Tensor(array))
 export function toTensor(operation: string, value: Operand, other: Operand = 0): Tensor {
   if (typeof value !== 'number' && typeof value !== 'boolean') checkTensors(operation, [value])
   return beside(value, other)
-}
-
-/** Appends an entry to a list; `remove` takes it out again. */
-function removable<T>(list: T[], entry: T): { remove(): void } {
-  list.push(entry)
-  let present = true
-  return {
-    remove: () => {
-      if (present) list.splice(list.indexOf(entry), 1)
-      present = false
-    },
-  }
 }

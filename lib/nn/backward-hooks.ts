@@ -14,11 +14,11 @@ export type BackwardHook = (module: AnyModule, gradInput: ModuleGrads, gradOutpu
 /** One call of a module whose gradients hooks want to see. Inputs and outputs pass through identities, as in PyTorch. */
 export class ObservedCall {
   readonly #module: AnyModule
-  readonly #hooks: ReadonlySet<BackwardHook>
+  readonly #hooks: readonly BackwardHook[]
   #inputs: readonly unknown[] = []
   #gradOutput: ModuleGrads = []
 
-  constructor(module: AnyModule, hooks: ReadonlySet<BackwardHook>) {
+  constructor(module: AnyModule, hooks: readonly BackwardHook[]) {
     this.#module = module
     this.#hooks = hooks
   }

@@ -5,6 +5,7 @@
  * A module is callable: `layer(x)` runs its hooks and `forward`.
  */
 import { isGradEnabled, noGrad } from '../autograd/grad-mode.ts'
+import { removable } from '../autograd/graph.ts'
 import { Tensor } from '../autograd/tensor.ts'
 import { zeroGrad, type ZeroGradOptions } from '../autograd/zero-grad.ts'
 import { Callable, checkFunction } from '../tensor/callable.ts'
@@ -295,9 +296,9 @@ export interface Module<Args extends unknown[] = [x: Tensor], Result = Tensor> {
 }
 
 export abstract class Module<Args extends unknown[] = [x: Tensor], Result = Tensor> extends AnyModule {
-  readonly #hooks = new Set<ForwardHook<Args, Result>>()
-  readonly #preHooks = new Set<ForwardPreHook<Args>>()
-  readonly #backwardHooks = new Set<BackwardHook>()
+  readonly #hooks: ForwardHook<Args, Result>[] = []
+  readonly #preHooks: ForwardPreHook<Args>[] = []
+  readonly #backwardHooks: BackwardHook[] = []
 
   /** What the module computes. Call the module itself, not this, so that hooks run. */
   abstract forward(...args: Args): Result
@@ -308,44 +309,41 @@ export abstract class Module<Args extends unknown[] = [x: Tensor], Result = Tens
   }
   #call(args: Args): Result {
     let given = args
-    for (const hook of this.#preHooks) {
+    for (const hook of [...this.#preHooks]) {
       const replaced = asUser([given], () => hook(this, given))
       // A single argument may be returned by itself.
       if (replaced !== undefined && replaced !== null) given = (Array.isArray(replaced) ? replaced : [replaced]) as Args
     }
-    const observed = this.#backwardHooks.size > 0 && isGradEnabled() ? new ObservedCall(this, this.#backwardHooks) : null
+    const observed = this.#backwardHooks.length > 0 && isGradEnabled() ? new ObservedCall(this, [...this.#backwardHooks]) : null
     if (observed) given = observed.inputs(given)
     if (typeof this.forward !== 'function') throw new ValueError(this.constructor.name, 'it has no forward()', 'say what it computes in a method forward(x) of its class')
     let output = this.forward(...given)
-    for (const hook of this.#hooks) output = asUser([given, output], () => hook(this, given, output)) ?? output
+    for (const hook of [...this.#hooks]) output = asUser([given, output], () => hook(this, given, output)) ?? output
     return observed ? observed.outputs(output) : output
   }
 
   protected override blank(): this {
     const copy = super.blank()
-    for (const hook of this.#hooks) copy.#hooks.add(hook)
-    for (const hook of this.#preHooks) copy.#preHooks.add(hook)
-    for (const hook of this.#backwardHooks) copy.#backwardHooks.add(hook)
+    copy.#hooks.push(...this.#hooks)
+    copy.#preHooks.push(...this.#preHooks)
+    copy.#backwardHooks.push(...this.#backwardHooks)
     return copy
   }
 
   /** Calls `hook(module, args, output)` after every forward; what it returns replaces the output. */
   registerForwardHook(hook: ForwardHook<Args, Result>): { remove(): void } {
-    this.#hooks.add(hook)
-    return { remove: () => void this.#hooks.delete(hook) }
+    return removable(this.#hooks, hook)
   }
   /** Calls `hook(module, args)` before every forward; what it returns replaces the arguments. */
   registerForwardPreHook(hook: ForwardPreHook<Args>): { remove(): void } {
-    this.#preHooks.add(hook)
-    return { remove: () => void this.#preHooks.delete(hook) }
+    return removable(this.#preHooks, hook)
   }
   /**
    * Calls `hook(module, gradInput, gradOutput)` when the gradients of the arguments are computed, one entry for each argument and each output, null
    * where there is none; what it returns replaces those of the arguments. Same as torch.nn.Module.register_full_backward_hook.
    */
   registerFullBackwardHook(hook: BackwardHook): { remove(): void } {
-    this.#backwardHooks.add(hook)
-    return { remove: () => void this.#backwardHooks.delete(hook) }
+    return removable(this.#backwardHooks, hook)
   }
 }
 

@@ -1,7 +1,7 @@
 /** Hooks on gradients. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { autograd, GraphError, ones, tensor, type Tensor } from 'vitgrad'
+import { autograd, GraphError, nn, ones, tensor, type Tensor } from 'vitgrad'
 import { assertClose } from './close.ts'
 
 const leaf = (values: number[]) => tensor(values, { requiresGrad: true })
@@ -66,6 +66,35 @@ test('remove() takes away one hook, also when the same function is there twice',
   h.registerHook(count).remove()
   h.sum().backward()
   assert.is(calls, 2)
+})
+
+// h1.remove() in the first of two hooks of a leaf and of a result; backward() twice -> ['first', 'second', 'second']
+test('a hook may remove itself: those after it run all the same', () => {
+  const x = leaf([1])
+  for (const y of [x, x.mul(2)]) {
+    const seen: string[] = []
+    const { remove } = y.registerHook(() => {
+      seen.push('first')
+      remove()
+    })
+    y.registerHook(() => void seen.push('second'))
+    for (let pass = 0; pass < 2; pass++) y.sum().backward({ retainGraph: true })
+    assert.equal(seen, ['first', 'second', 'second'])
+  }
+})
+
+// m.register_forward_hook(f); handle = m.register_forward_hook(f); m(x); handle.remove(); m(x) -> f is called three times
+test('a hook that a module has twice runs twice, until one of them is removed', () => {
+  const module = new nn.Identity()
+  let calls = 0
+  const count = () => void calls++
+  module.registerForwardHook(count)
+  const { remove } = module.registerForwardHook(count)
+  module(ones([1]))
+  remove()
+  remove()
+  module(ones([1]))
+  assert.is(calls, 3)
 })
 
 test('a hook that changes the shape is refused, and so is one on a tensor that requires no gradient', () => {
