@@ -15,11 +15,9 @@ export function reduce(op: ReduceOp, out: NDArray, x: NDArray, dims: number): vo
   const o = out.storage.data
   const p = x.storage.data
   const f = combine[op]
-  const kept = x.ndim - dims
   const totals = new Float64Array(out.numel).fill(start[op])
   // The totals, seen with x's shape and stride 0 along the reduced dimensions, are walked beside x.
   const seen = out.restride(x.shape, [...out.strides, ...new Array<number>(dims).fill(0)].slice(0, x.ndim), 0)
-  if (kept + dims !== seen.ndim) throw new Error('reduce: the dimensions of out and x do not fit')
   eachRow([seen, x], ([at, from], length, [so, sx]) => {
     if (op === 'sum' && so === 0) {
       let total = totals[at]
