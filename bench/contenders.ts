@@ -14,7 +14,7 @@ export interface Contender {
   readonly batch?: (config: Config) => number
 }
 
-export interface Choices {
+interface Choices {
   /** Seconds for warming up, and again for measuring. */
   readonly budget: number
   readonly timeout: number

@@ -28,7 +28,7 @@ export interface Measurement {
   readonly losses: readonly [first: number, last: number]
 }
 
-export type Subject = Pick<Measurement, 'name' | 'version' | 'setting' | 'parameters'>
+type Subject = Pick<Measurement, 'name' | 'version' | 'setting' | 'parameters'>
 
 /** Times have settled when so many steps in a row were no quicker than 0.98 of the best before them. */
 const SETTLED_AFTER = 5

@@ -25,7 +25,7 @@ interface Look {
 }
 
 /** A tensor of which the view that `look` takes has been replaced by `value`. The numbers are already in place. */
-export const viewReplaced = defineOp('copy_slices', {
+const viewReplaced = defineOp('copy_slices', {
   forward: (_, [base]: [base: NDArray, value: NDArray], _look: Look) => base,
   backward({ shapes: [shape], needs }, grad, { look, order }) {
     const back = inverseOrder(order)

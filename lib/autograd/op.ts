@@ -15,7 +15,7 @@ type TensorsOf<I extends Arrays> = { [K in keyof I]: null extends I[K] ? Tensor 
 type TensorFor<R> = R extends NDArray ? Tensor : Tensor[]
 type GradientFor<R> = R extends NDArray ? Tensor : readonly (Tensor | null)[]
 
-export interface OpRule<I extends Arrays, R extends NDArray | NDArray[], O> {
+interface OpRule<I extends Arrays, R extends NDArray | NDArray[], O> {
   /** Whether null may stand for inputs that have been left out. */
   readonly optional?: boolean
   /** Numbers in, numbers out. `ctx.save` keeps what the backward rule needs. */

@@ -154,7 +154,7 @@ interface View {
 }
 
 /** Numbers given one by one, as a list or by name: reshape(2, 3), reshape([2, 3]) or reshape({ shape: [2, 3] }). */
-export type Listed<Name extends string> = readonly (number | Shape)[] | readonly [byName: { readonly [N in Name]: Shape }]
+type Listed<Name extends string> = readonly (number | Shape)[] | readonly [byName: { readonly [N in Name]: Shape }]
 
 function listOf<Name extends string>(operation: string, name: Name, given: Listed<Name>): number[] {
   const [first] = given

@@ -4,7 +4,7 @@ import { builtin } from '../tensor/node.ts'
 import { numelOf } from '../tensor/shape.ts'
 import { fileSystem, inFolder, readBytes } from './files.ts'
 
-export interface IdxArray {
+interface IdxArray {
   readonly shape: readonly number[]
   readonly bytes: Uint8Array
 }

@@ -19,7 +19,7 @@ import type { PreparedBatch } from './image-source.ts'
 import type { PlainSource } from './portable.ts'
 
 /** The epoch, as workers are told of it. */
-export interface Epoch {
+interface Epoch {
   readonly source: PlainSource
   /** Which picture of the source each sample is, in the epoch's order, in shared memory. */
   readonly order: Int32Array

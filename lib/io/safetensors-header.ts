@@ -18,7 +18,7 @@ export interface Part {
 }
 
 /** Where a tensor lies in a file. */
-export interface Entry {
+interface Entry {
   readonly name: string
   readonly type: ElementType
   readonly shape: Shape
@@ -26,7 +26,7 @@ export interface Entry {
   readonly end: number
 }
 
-export interface Header {
+interface Header {
   /** In the order of the header. */
   readonly entries: readonly Entry[]
   readonly metadata: Metadata

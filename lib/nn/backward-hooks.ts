@@ -7,7 +7,7 @@ import { evict } from '../tensor/storage.ts'
 import type { AnyModule } from './module.ts'
 
 /** Gradients by argument or output: null where there is none. */
-export type ModuleGrads = readonly (Tensor | null)[]
+type ModuleGrads = readonly (Tensor | null)[]
 
 export type BackwardHook = (module: AnyModule, gradInput: ModuleGrads, gradOutput: ModuleGrads) => ModuleGrads | Tensor | void
 

@@ -44,7 +44,7 @@ export class LayerNorm extends Module {
   }
 }
 
-export interface BatchNormLayerOptions {
+interface BatchNormLayerOptions {
   readonly eps?: number
   /** Share of a batch in the running statistics; null averages over all batches. */
   readonly momentum?: number | null

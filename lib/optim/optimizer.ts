@@ -15,7 +15,7 @@ export type ParamGroup<Options> = Options & { params: Tensor[]; initialLr?: numb
 export type Params<Options> = Iterable<Tensor> | Iterable<Partial<Options> & { readonly params: Tensor | Iterable<Tensor> }>
 
 /** What an optimizer keeps for a parameter: momentum buffers and step counts by name; null for a buffer that its options have no use for. */
-export type ParamState = Record<string, Tensor | number | null>
+type ParamState = Record<string, Tensor | number | null>
 
 export interface OptimizerState<Options> {
   /** By the number of the parameter, counted through all groups. */
@@ -31,7 +31,7 @@ export interface Update {
 }
 
 /** The names that a parameter's state has from its first step on, and those that it has under some options only. */
-export interface StateNames {
+interface StateNames {
   readonly always: readonly string[]
   readonly sometimes: readonly string[]
 }

@@ -13,7 +13,7 @@ const MAX_PAGES = 65536
 /** The most that is asked for at once. */
 const FIXED_PAGES = 16384
 
-export interface HeapOptions {
+interface HeapOptions {
   /** Shared between threads; where that is not allowed, ordinary memory serves one thread. */
   readonly shared: boolean
   /** The most it may take, in bytes. */

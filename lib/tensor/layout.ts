@@ -35,7 +35,7 @@ function compare(shape: Shape, inputs: readonly Shape[], a: number, b: number): 
 }
 
 /** Strides of a dense array whose dimensions lie in that order. */
-export function stridesIn(shape: Shape, order: readonly number[] | null): number[] {
+function stridesIn(shape: Shape, order: readonly number[] | null): number[] {
   const strides = new Array<number>(shape.length)
   let stride = 1
   for (let i = shape.length - 1; i >= 0; i--) {

@@ -8,10 +8,10 @@ import { ValueError } from './errors.ts'
 export const required: unique symbol = Symbol('required')
 
 /** Every option of T by name, with what it is when it is left out. */
-export type Defaults<T> = { readonly [K in keyof Required<T>]: T[K] | typeof required }
+type Defaults<T> = { readonly [K in keyof Required<T>]: T[K] | typeof required }
 
 /** The options with their defaults; undefined only where that is the default. */
-export type Chosen<T, D> = { readonly [K in keyof Required<T>]: K extends keyof D ? (undefined extends D[K] ? T[K] : Exclude<T[K], undefined>) : never }
+type Chosen<T, D> = { readonly [K in keyof Required<T>]: K extends keyof D ? (undefined extends D[K] ? T[K] : Exclude<T[K], undefined>) : never }
 
 /** What may be left out: any of `Places` from the first on, then the other options by name. conv2d(x, w, b, 2, { padding: 1 }). */
 export type Given<Places extends readonly unknown[], Options> = Fronts<Places> extends infer Front extends readonly unknown[] ? Followed<Front, Options> : never

@@ -10,7 +10,7 @@ import { checkTensors, constant, defineOp, named } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 
 /** Tensors behind each other along a dimension. Empty tensors of shape (0,) are passed over, as in PyTorch. */
-export const catOp = defineOp('cat', {
+const catOp = defineOp('cat', {
   forward(_, inputs: readonly NDArray[], dim: number) {
     const joined = inputs.filter((x) => !isLegacyEmpty(x))
     if (joined.length === 0) return NDArray.zeros([0])

@@ -68,7 +68,7 @@ export function median(x: Tensor, dim: number): [values: Tensor, indices: Tensor
   return [gather([x, indices], dim), indices]
 }
 
-export interface Uniques {
+interface Uniques {
   readonly values: Tensor
   /** Where among the values each number of x stands. */
   readonly inverse: Tensor

@@ -27,7 +27,7 @@ export const diagonal = defineOp('diagonal', {
 })
 
 /** The adjoint: x on a diagonal of zeros. */
-export const diagonalPlaced = defineOp('diagonal_backward', {
+const diagonalPlaced = defineOp('diagonal_backward', {
   forward(_, [x]: [x: NDArray], { shape, where }: { readonly shape: Shape; readonly where: Diagonal }) {
     const out = NDArray.full(shape, 0, x.dtype)
     kernels().copy(along(out, where), x)

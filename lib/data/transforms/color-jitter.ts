@@ -64,7 +64,7 @@ function rangeOf(name: string, amount: Pair, centre: number, bounds: { readonly 
   return low === centre && high === centre ? null : [low, high]
 }
 
-export interface GrayscaleOptions {
+interface GrayscaleOptions {
   readonly numOutputChannels?: 1 | 3
 }
 

@@ -18,12 +18,12 @@ export interface MixOptions {
   readonly numClasses?: number
 }
 
-export interface BatchTransform {
+interface BatchTransform {
   /** Pictures (B, C, H, W) and labels (B,) or (B, classes) -> mixed pictures (B, C, H, W) and soft labels (B, classes). */
   (images: Tensor, labels: Tensor, options?: DrawOptions): [images: Tensor, labels: Tensor]
 }
 
-export abstract class BatchTransform extends Callable {
+abstract class BatchTransform extends Callable {
   readonly alpha: number
   readonly numClasses: number | undefined
 

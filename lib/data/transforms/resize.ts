@@ -9,7 +9,7 @@ import { drawInteger, drawUniform, roundHalfEven } from './draws.ts'
 import { checkRange, parseSize, type Pair } from './options.ts'
 import { Transform } from './transform.ts'
 
-export interface InterpolationOptions {
+interface InterpolationOptions {
   /** A weighted mean of the pixels around (default), or the nearest one. */
   readonly interpolation?: 'bilinear' | 'nearest'
   /** Whether each pixel counts when a picture shrinks, as with PIL's pictures. Default: true. */

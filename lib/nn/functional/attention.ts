@@ -48,7 +48,7 @@ export function toScores(operation: string, mask: Tensor, allowed: boolean): Ten
 }
 
 /** Whether these are heads of one batch, (B, h, ...), with nothing to broadcast. */
-export function haveHeads(query: Tensor, key: Tensor, value: Tensor): boolean {
+function haveHeads(query: Tensor, key: Tensor, value: Tensor): boolean {
   return query.ndim === 4 && [key, value].every((x) => x.ndim === 4 && x.shape[0] === query.shape[0] && x.shape[1] === query.shape[1])
 }
 

@@ -32,7 +32,7 @@ export function layerNorm(x: Tensor, normalizedShape: number | Shape, ...given: 
   return layerNormOp([x, weight, bias], { shape: [...shape], eps })
 }
 
-export interface BatchNormOptions extends Affine {
+interface BatchNormOptions extends Affine {
   /** Use the batch's own mean and variance, and update the running ones. */
   readonly training?: boolean
   /** Share of the new value in the running ones. */

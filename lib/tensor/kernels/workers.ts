@@ -10,7 +10,7 @@ export interface Thread {
   stop(): void
 }
 
-export interface ThreadOptions {
+interface ThreadOptions {
   /** The text of a JavaScript function of one argument: a thread cannot be given a function. */
   readonly source: string
   /** What it is called with: a value that can be cloned or shared. */
