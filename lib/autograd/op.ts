@@ -55,7 +55,8 @@ export function scalar(value: number, dtype: DType = 'float32'): Tensor {
   return constant(NDArray.full([], value, dtype))
 }
 
-const isTensor = (value: unknown): value is Tensor => typeof value === 'object' && value !== null && 'array' in value && value.array instanceof NDArray
+/** Whether it is a tensor, for those that cannot import the class. */
+export const isTensor = (value: unknown): value is Tensor => typeof value === 'object' && value !== null && 'array' in value && value.array instanceof NDArray
 
 /** Throws unless every input is a tensor; `optional` ones may be left out. */
 export function checkTensors(operation: string, inputs: readonly unknown[], optional: readonly unknown[] = []): void {

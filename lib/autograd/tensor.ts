@@ -14,8 +14,9 @@ import { removable, type Hook, type Node } from './graph.ts'
 import { changeInPlace, overwritten } from './in-place.ts'
 import { at, nonzero, replaceAt, trueIndices, type Index } from './index-expression.ts'
 import { checkTensors, constant, indexVector, named, own, scalar, setTensorFactory } from './op.ts'
-import { clamp, clampTensor, gelu, relu, sigmoid, tanh, type GeluOptions } from './ops/activations.ts'
+import { gelu, relu, sigmoid, tanh, type GeluOptions } from './ops/activations.ts'
 import { add, compare, div, divRounded, isNaN, maximum, minimum, mul, pow, powTensor, sub } from './ops/arithmetic.ts'
+import { clamp, type Bound } from './ops/clamp.ts'
 import { checkedIndex, gather, scatter, scatterAdd, take } from './ops/indexing.ts'
 import { cat, flip, stack } from './ops/joining.ts'
 import { matmulAny } from './ops/matmul.ts'
@@ -84,7 +85,6 @@ interface DiagonalOptions {
 
 type Scattering = Arguments<[dim: number, index: Tensor], [src: Operand], { readonly dim: number; readonly index: Tensor; readonly src?: Operand; readonly value?: number }>
 
-type Bound = number | Tensor | null
 type Bounds = Given<[min: Bound, max: Bound], { readonly min?: Bound; readonly max?: Bound }>
 
 type Filling = Arguments<[mask: Tensor, value: Operand], [], { readonly mask: Tensor; readonly value: Operand }>
@@ -614,19 +614,8 @@ export class Tensor {
   /** Limited to [min, max], numbers or tensors; either may be left out. clamp(0, 1) or clamp({ min: 0 }). */
   clamp(...given: Bounds): Tensor {
     const { min, max } = argumentsOf('clamp', given, { min: null, max: null })
-    if (min === null && max === null) throw new ValueError('clamp', 'neither min nor max was given', 'give at least one of them')
-    checkTensors('clamp', [min, max].filter((bound) => typeof bound !== 'number' && bound !== null))
-    // A scalar beside a number is one, too.
-    const isNumbers = typeof min === 'number' || typeof max === 'number'
-    const [least, most] = [min, max].map((bound) => (isNumbers && bound instanceof Tensor && bound.ndim === 0 ? bound.item() : bound))
-    if (least instanceof Tensor || most instanceof Tensor) {
-      if (typeof least === 'number' || typeof most === 'number') throw new ValueError('clamp', 'a tensor and a number were given as bounds', 'give two of one kind')
-      return named('ClampBackward0', clampTensor([this, least, most], { min: least !== null, max: most !== null }))
-    }
-    // What is no number is no bound.
-    return named('ClampBackward1', clamp([this], [Number.isNaN(least) ? -Infinity : least ?? -Infinity, Number.isNaN(most) ? Infinity : most ?? Infinity]))
+    return clamp(this, min, max)
   }
-
   clip(...given: Bounds): Tensor {
     return this.clamp(...given)
   }

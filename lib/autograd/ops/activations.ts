@@ -1,12 +1,10 @@
 /** Activation functions. Their backward rules are operations of their own, so that one pass over the numbers is enough. */
-import { dtypeBeside } from '../../tensor/dtype.ts'
 import { binary, unary, where } from '../../tensor/elementwise.ts'
-import { NDArray } from '../../tensor/ndarray.ts'
+import type { NDArray } from '../../tensor/ndarray.ts'
 import { gradThrough } from '../engine.ts'
 import { defineOp, type Gradients } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { log1pOf, ofOutput } from './pointwise.ts'
-import { unbroadcast } from './sum.ts'
 import { choosing } from './where.ts'
 
 type One = [x: NDArray]
@@ -102,34 +100,4 @@ export const softplus = defineOp('softplus', {
     return where(binary('gt', scaled, threshold), x, y)
   },
   backward: ({ saved: [x] }, grad, { beta, threshold }) => [choosing(x.mul(beta).gt(threshold), grad, grad.mul(x.mul(beta).sigmoid()))],
-})
-
-/** x limited to [min, max]; the gradient passes inside and on the bounds. */
-export const clamp = defineOp('clamp', {
-  forward(ctx, [x]: One, [min, max]: readonly [number, number]) {
-    ctx.save(x)
-    const bound = (value: number) => NDArray.full([], value, Number.isFinite(value) ? dtypeBeside(value, x.dtype) : x.dtype)
-    return binary('minimum', binary('maximum', x, bound(min)), bound(max))
-  },
-  backward: ({ saved: [x] }, grad, [min, max]) => [choosing(x.ge(min).mul(x.le(max)), grad, 0)],
-})
-
-/** x limited by other tensors, which broadcast; one may be left out. The gradient passes to what the result is, to x on a bound. */
-export const clampTensor = defineOp('clamp_tensor', {
-  optional: true,
-  forward(ctx, [x, min, max]: [x: NDArray, min: NDArray | null, max: NDArray | null], _has: { readonly min: boolean; readonly max: boolean }) {
-    ctx.save(x, ...(min ? [min] : []), ...(max ? [max] : []))
-    const above = min ? binary('maximum', x, min) : x
-    return max ? binary('minimum', above, max) : above
-  },
-  backward(ctx, grad, has) {
-    const [x, ...bounds] = ctx.saved
-    const min = has.min ? bounds[0] : null
-    const max = has.max ? bounds[bounds.length - 1] : null
-    const both = (a: Tensor | null, b: Tensor | null) => (a && b ? a.mul(b) : a ?? b)
-    const isInside = both(min && x.ge(min), max && x.le(max))
-    const isBelow = min && both(x.lt(min), max && min.lt(max))
-    const isAbove = max && (min ? x.gt(max).add(max.lt(min)) : x.gt(max))
-    return unbroadcast(ctx, ...[isInside, isBelow, isAbove].map((chosen) => chosen && (() => choosing(chosen, grad, 0))))
-  },
 })

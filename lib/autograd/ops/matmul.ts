@@ -78,6 +78,5 @@ const nodeNames: Readonly<Record<string, string>> = { '1·1': 'DotBackward0', '2
 /** A batch times one matrix is a single product of all its rows; anything else goes as it is. */
 function fewRows(a: Tensor, b: Tensor): Tensor {
   if (a.ndim <= 2 || b.ndim !== 2) return matmul([a, b])
-  const rows = a.reshape([numelOf(a.shape.slice(0, -1)), a.shape[a.ndim - 1]])
-  return matmul([rows, b]).reshape([...a.shape.slice(0, -1), b.shape[1]])
+  return matmul([rowsOf(a), b]).reshape(a.shape.with(-1, b.shape[1]))
 }
