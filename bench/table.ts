@@ -1,11 +1,10 @@
 /** Tables that read well in a terminal and are Markdown. */
 
-/** Text columns to the left, numbers (all but the first) to the right, unless `left` says otherwise. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[], left: readonly number[] = [0]): string {
+/** The first column, of names, to the left; the others, of numbers, to the right. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((title, column) => Math.max(title.length, 3, ...rows.map((row) => row[column].length)))
-  const isLeft = (column: number) => left.includes(column)
-  const line = (cells: readonly string[]) => `| ${cells.map((cell, column) => (isLeft(column) ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))).join(' | ')} |`
-  const rule = `|${widths.map((width, column) => (isLeft(column) ? '-'.repeat(width + 2) : '-'.repeat(width + 1) + ':')).join('|')}|`
+  const line = (cells: readonly string[]) => `| ${cells.map((cell, column) => (column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))).join(' | ')} |`
+  const rule = `|${widths.map((width, column) => (column === 0 ? '-'.repeat(width + 2) : '-'.repeat(width + 1) + ':')).join('|')}|`
   return [line(head), rule, ...rows.map(line)].join('\n')
 }
 
