@@ -1,6 +1,7 @@
 /** NDArray: numbers with a shape. A storage, seen through a shape, strides and an offset; views never copy. */
 import { IndexError, ShapeError } from './errors.ts'
 import { kernels } from './kernels/active.ts'
+import { checkWord } from './options.ts'
 import { inferShape, normalizeDim, normalizeDims, numelOf, rowMajorStrides, sameShape, showShape, viewStrides, type Shape } from './shape.ts'
 import { allocate, Storage } from './storage.ts'
 
@@ -25,6 +26,7 @@ export class NDArray {
   readonly seenAs: Shape | null
 
   constructor(storage: Storage, shape: Shape, strides: Shape = rowMajorStrides(shape), offset = 0, dtype: DType = 'float32', seenAs: Shape | null = null) {
+    if (dtype !== 'float32') checkWord('tensor', 'dtype', dtype, ['float32', 'int64', 'bool'])
     this.seenAs = seenAs
     this.storage = storage
     this.shape = shape

@@ -1,7 +1,7 @@
 /** What the label of a tensor does to results. Beside each expectation the program that makes PyTorch 1.13 print it. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { arange, cat, einsum, full, fullLike, GraphError, linspace, onesLike, rand, randLike, randn, stack, tensor, ValueError, where, zerosLike, type Tensor } from 'vitgrad'
+import { arange, cat, einsum, full, fullLike, GraphError, linspace, ones, onesLike, rand, randLike, randn, stack, tensor, ValueError, where, zeros, zerosLike, type Tensor } from 'vitgrad'
 
 const mask = tensor([true, false, true])
 const whole = tensor([3, -1, 2], { dtype: 'int64' })
@@ -97,6 +97,13 @@ test('labels other than float32 have no part in gradients', () => {
   assert.is(w.float(), w)
   assert.not.ok(w.long().requiresGrad)
   refused(() => w.long().requiresGrad_(), GraphError, /int64/)
+})
+
+// torch.zeros(2, dtype='float64'), torch.tensor([1.5], dtype='double') and x.to(dtype='half') are TypeErrors
+test('a label that there is not is refused wherever it is given', () => {
+  const double = JSON.parse('{"dtype": "double"}')
+  for (const make of [() => zeros([2], double), () => full([2], 1, double), () => arange(3, double), () => tensor([1.5], double), () => onesLike(ones([2]), double), () => ones([2]).to(double)])
+    refused(make, ValueError, /dtype = double is unknown\.\n {2}help: give 'float32', 'int64' or 'bool'/)
 })
 
 test.run()
