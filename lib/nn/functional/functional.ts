@@ -6,8 +6,9 @@ export {
 export { scaledDotProductAttention, type AttentionOptions } from './attention.ts'
 export { conv2d, type ConvOptions, type Padding } from './convolution.ts'
 export { dropout, dropout2d, dropPath } from './dropout.ts'
+export { embedding, oneHot } from './embedding.ts'
 export { interpolate, type InterpolateMode, type InterpolateOptions } from './interpolate.ts'
-export { embedding, linear, oneHot } from './linear.ts'
+export { linear } from './linear.ts'
 export {
   binaryCrossEntropy, binaryCrossEntropyWithLogits, crossEntropy, klDiv, nllLoss,
   type BCEOptions, type CrossEntropyOptions, type KLDivOptions, type NLLOptions, type Reduction,

@@ -1,12 +1,10 @@
-/** Linear maps of the last dimension, and rows chosen from a table. */
-import { checkTensors, constant, named } from '../../autograd/op.ts'
-import { checkedIndex, take } from '../../autograd/ops/indexing.ts'
+/** Linear maps of the last dimension. */
+import { checkTensors, named } from '../../autograd/op.ts'
 import { addmm, checkLabels } from '../../autograd/ops/matmul.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { ShapeError } from '../../tensor/errors.ts'
 import { argumentsOf, type Given } from '../../tensor/options.ts'
-import { normalizeDim, numelOf, sameShape, showShape } from '../../tensor/shape.ts'
-import { toIndices, type Indices } from './indices.ts'
+import { numelOf, sameShape, showShape } from '../../tensor/shape.ts'
 
 interface BiasOptions {
   readonly bias?: Tensor | null
@@ -45,27 +43,4 @@ function checkBias(x: Tensor, weight: Tensor, bias: Tensor): void {
   const lead = own.length - bias.ndim
   if (lead < 0 || bias.shape.some((size, d) => size !== 1 && size !== own[lead + d]))
     throw new ShapeError('linear', `a bias of shape ${showShape(bias.shape)} does not fit a weight of shape ${showShape(weight.shape)}`, `give a bias of shape ${showShape(weight.shape.slice(0, -1))}`)
-}
-
-/** Rows of a table. index: (...), weight: (n, dim) -> (..., dim). The row `paddingIdx` gets no gradient. */
-export function embedding(index: Indices, weight: Tensor, ...given: Given<[paddingIdx: number | null], { readonly paddingIdx?: number | null }>): Tensor {
-  const { paddingIdx } = argumentsOf('embedding', given, { paddingIdx: null })
-  checkTensors('embedding', [weight])
-  if (weight.ndim !== 2) throw new ShapeError('embedding', `a weight of shape ${showShape(weight.shape)} is no table of rows`, 'give (n, dim)')
-  const indices = checkedIndex('embedding', toIndices('embedding', index), weight.shape[0], false)
-  const padding = paddingIdx === null ? null : normalizeDim('embedding', paddingIdx, weight.shape[0])
-  const rows = take([weight, indices])
-  if (padding === null) return named('EmbeddingBackward0', rows)
-  const isPadding = indices.eq(padding).unsqueeze(-1)
-  return named('EmbeddingBackward0', rows.mul(isPadding.logicalNot()).add(rows.detach().mul(isPadding)))
-}
-
-/** 1 at the index, 0 elsewhere. index: (...) -> (..., numClasses). */
-export function oneHot(index: Indices, ...given: Given<[numClasses: number], { readonly numClasses?: number }>): Tensor {
-  const { numClasses } = argumentsOf('oneHot', given, { numClasses: -1 })
-  const indices = toIndices('oneHot', index)
-  const classes = numClasses === -1 ? indices.data.reduce((most, label) => Math.max(most, label), -1) + 1 : numClasses
-  const checked = checkedIndex('oneHot', indices, classes, false)
-  const isClass = checked.unsqueeze(-1).eq(toIndices('oneHot', Array.from({ length: classes }, (_, i) => i)))
-  return constant(isClass.array.labelled('int64'))
 }
