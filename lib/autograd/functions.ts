@@ -3,7 +3,6 @@ import { ShapeError, ValueError } from '../tensor/errors.ts'
 import { checkWord, optionsOf } from '../tensor/options.ts'
 import { broadcastShapes, showShape } from '../tensor/shape.ts'
 import { checkTensors } from './op.ts'
-import { matmulAny } from './ops/matmul.ts'
 import { choosing } from './ops/where.ts'
 import { toTensor, type Tensor, type Operand } from './tensor.ts'
 
@@ -24,10 +23,7 @@ export function where(condition: Tensor, ...given: readonly [] | readonly [a: Op
 
 export const maximum = (a: Operand, b: Operand): Tensor => toTensor('maximum', a).maximum(b)
 export const minimum = (a: Operand, b: Operand): Tensor => toTensor('minimum', a).minimum(b)
-export const matmul = (a: Tensor, b: Tensor): Tensor => matmulAny('matmul', a, b)
-export const bmm = (a: Tensor, b: Tensor): Tensor => matmulAny('bmm', a, b)
 export const pow = (base: Operand, exponent: Operand): Tensor => toTensor('pow', base).pow(exponent)
-export const equal = (a: Tensor, b: Tensor): boolean => toTensor('equal', a).equal(b)
 
 /** The positions of vectors in the grid that they span: tensors of shape (n₁, n₂, ...), one for each; with 'xy' (n₂, n₁, ...), as of a picture. */
 export function meshgrid(tensors: readonly Tensor[], given: { readonly indexing?: 'ij' | 'xy' } = {}): Tensor[] {
