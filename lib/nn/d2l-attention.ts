@@ -1,5 +1,5 @@
 /** Multi-head attention as the book «Dive into Deep Learning» (Zhang et al. 2023, section 11.5) builds it. */
-import { checkTensors, constant } from '../autograd/op.ts'
+import { checkTensors, constant, own } from '../autograd/op.ts'
 import { choosing } from '../autograd/ops/where.ts'
 import type { Tensor } from '../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../tensor/errors.ts'
@@ -56,10 +56,10 @@ export class DotProductAttention extends Module<AttentionArgs> {
     return this.dropout(this.attention_weights).bmm(values)
   }
   private attendToAll(queries: Tensor, keys: Tensor, values: Tensor): Tensor {
-    if (queries.ndim === 3) return this.attendToAll(queries.unsqueeze(1), keys.unsqueeze(1), values.unsqueeze(1)).squeeze(1)
+    if (queries.ndim === 3) return own('BmmBackward0', this.attendToAll(queries.unsqueeze(1), keys.unsqueeze(1), values.unsqueeze(1)).squeeze(1))
     const [B, h, n, d] = queries.shape
     const [output, weights] = attendHeads(queries, keys, values, { scale: 1 / Math.sqrt(d), dropoutP: this.dropout.training ? this.dropout.p : 0 })
-    this.attention_weights = weights.reshape([B * h, n, keys.shape[2]])
+    this.attention_weights = own('SoftmaxBackward0', weights.reshape([B * h, n, keys.shape[2]]))
     return output
   }
 }

@@ -118,7 +118,7 @@ export abstract class Optimizer<Options extends object = Rates> {
   /** As print() shows it in PyTorch, with the options that there are here. */
   toString(): string {
     const shown = (value: unknown): string => {
-      if (Array.isArray(value)) return `(${value.map(shown).join(', ')})`
+      if (Array.isArray(value)) return `(${value.map(pythonFloat).join(', ')})`
       if (typeof value === 'boolean') return pythonBool(value)
       return typeof value === 'number' && !Number.isInteger(value) ? pythonFloat(value) : String(value)
     }

@@ -141,6 +141,16 @@ test("the notebook's attention keeps its weights, and keys past a valid length w
   assert.equal(weights?.at(':2', 0).tolist(), [[1, 0, 0], [1, 0, 0]])
 })
 
+// d2l's: bmm of queries and keys, masked_softmax, dropout, bmm with the values
+test("the notebook's attention bears the names of its steps, with valid lengths or without", () => {
+  const x = randn([2, 3, 4], { requiresGrad: true })
+  for (const validLens of [null, [1, 3]]) {
+    const module = new nn.DotProductAttention(0.5)
+    assert.is(module(x, x, x, validLens).gradFn?.name, 'BmmBackward0')
+    assert.is(module.attention_weights?.gradFn?.name, 'SoftmaxBackward0')
+  }
+})
+
 test('a valid length of 0 gives equal weights, and lengths of another shape are refused', () => {
   assertClose(nn.maskedSoftmax(randn([1, 1, 4]), [0]).data, [0.25, 0.25, 0.25, 0.25])
   assertClose(nn.maskedSoftmax(randn([1, 2, 2]), tensor([[1, 2]])).at(0, 0).data, [1, 0])

@@ -105,6 +105,19 @@ test('an infinite pixel spoils only the means that it belongs to', () => {
   assert.equal([...F.adaptiveAvgPool2d(x, [1, 2]).data], [Infinity, 1])
 })
 
+// nn.GroupNorm(4, 4)(torch.ones(1, 4)): Expected more than 1 value per channel when training, got input size [1, 4]
+test('groups of a single value are refused, as they have no variance', () => {
+  assert.throws(() => F.groupNorm(ones([1, 4]), 4), /^groupNorm: an input of shape \(1, 4\) has one value per group/)
+  assert.equal(F.groupNorm(ones([2, 4]), 4).data, new Float32Array(8))
+})
+
+// torch.nn.functional.interpolate(x, size=size, mode='area').grad_fn
+test('means of whole pictures bear the name of a mean', () => {
+  const x = ones([1, 1, 2, 2], { requiresGrad: true })
+  assert.is(F.interpolate(x, { size: 1, mode: 'area' }).gradFn?.name, 'MeanBackward1')
+  assert.is(F.interpolate(x, { size: [1, 2], mode: 'area' }).gradFn?.name, 'AdaptiveAvgPool2DBackward0')
+})
+
 test('pools refuse what is no picture and windows that cannot be', () => {
   assert.throws(() => F.avgPool2d(ones([3]), 2), /^avgPool2d: .*\(3,\) is no picture/)
   assert.throws(() => F.avgPool2d(ones([1, 2, 2]), 2, { padding: 2 }), /^avgPool2d: a padding of 2/)

@@ -68,6 +68,23 @@ test('arguments in the places that PyTorch has for them are those by name', () =
   assert.equal([betas, weightDecay], [[0.8, 0.9], 0.5])
 })
 
+test('what a function has to be given may go by its name, too', () => {
+  const picture = tensor(Float32Array.from({ length: 32 }, (_, i) => (i * 7) % 11), { shape: [1, 2, 4, 4] })
+  const pairs: [Tensor, Tensor][] = [
+    [F.maxPool2d(picture, { kernelSize: 3, stride: 1 }), F.maxPool2d(picture, 3, 1)],
+    [F.maxPool2d(picture, { kernelSize: 2, returnIndices: true })[1], F.maxPool2d(picture, 2, { returnIndices: true })[1]],
+    [F.avgPool2d(picture, { kernelSize: 3, padding: 1 }), F.avgPool2d(picture, 3, null, 1)],
+    [F.adaptiveAvgPool2d(picture, { outputSize: 3 }), F.adaptiveAvgPool2d(picture, 3)],
+    [F.adaptiveMaxPool2d(picture, { outputSize: [1, null], returnIndices: true })[1], F.adaptiveMaxPool2d(picture, [1, null], true)[1]],
+    [F.unfold(picture, { kernelSize: 2, stride: 2 }), F.unfold(picture, 2, 1, 0, 2)],
+    [F.layerNorm(picture, { normalizedShape: [4, 4], eps: 1 }), F.layerNorm(picture, [4, 4], null, null, 1)],
+    [F.groupNorm(picture, { numGroups: 2 }), F.groupNorm(picture, 2)],
+    [F.pad(picture, { pad: [1, 0, 0, 1], mode: 'reflect' }), F.pad(picture, [1, 0, 0, 1], 'reflect')],
+  ]
+  for (const [named, placed] of pairs) assert.ok(named.equal(placed))
+  assert.throws(call(F.maxPool2d, picture, { stride: 2 }), /^maxPool2d: kernelSize is missing/)
+})
+
 test('a name that is no option is refused with those that are', () => {
   const dataset = new data.TensorDataset(ones([3]))
   const { StepLR, OneCycleLR, LinearLR } = optim.lrScheduler

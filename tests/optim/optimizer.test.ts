@@ -46,6 +46,11 @@ test('AdamW decays by 0.01 unless told otherwise, Adam not at all', () => {
   assert.is(new optim.Adam([leaf([1])]).defaults.weightDecay, 0)
 })
 
+// print(torch.optim.AdamW([torch.zeros(1)], betas=(0.0, 0.9))), but for the options that there are not
+test('an optimizer prints its groups, betas as the floats that they are', () => {
+  assert.is(String(new optim.AdamW([leaf([1])], { betas: [0, 0.9] })), 'AdamW (\nParameter Group 0\n    amsgrad: False\n    betas: (0.0, 0.9)\n    eps: 1e-08\n    lr: 0.001\n    maximize: False\n    weight_decay: 0.01\n)')
+})
+
 type AnyOptimizer = optim.Optimizer<{ lr: number }>
 const kinds: Readonly<Record<string, (params: Iterable<Tensor>) => AnyOptimizer>> = {
   SGD: (params) => new optim.SGD(params, { lr: 0.1, momentum: 0.9, nesterov: true }),

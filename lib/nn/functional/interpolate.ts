@@ -62,7 +62,8 @@ export function interpolate(x: Tensor, ...given: Given<Places, InterpolateOption
   const dimensions = `${x.ndim - 2}D`
   if (mode === 'area') {
     const means = axes.reduce((y, { dim, out }) => meansAlong(y, dim, out), x)
-    return own(x.ndim === 3 ? 'SqueezeBackward1' : `AdaptiveAvgPool${dimensions}Backward0`, means === x ? x.clone() : means)
+    const pooled = axes.every(({ out }) => out === 1) ? 'MeanBackward1' : `AdaptiveAvgPool${dimensions}Backward0`
+    return own(x.ndim === 3 ? 'SqueezeBackward1' : pooled, means === x ? x.clone() : means)
   }
   if (mode === 'nearest' || mode === 'nearest-exact') return own(`Upsample${named(mode)}${dimensions}Backward1`, axes.reduce((y, axis) => nearest(y, axis, mode === 'nearest' ? 0 : 0.5), x))
   const taps = antialias ? filteredTaps : mode === 'bicubic' ? cubicTaps : linearTaps

@@ -5,7 +5,7 @@ import { norm } from '../../autograd/ops/norm.ts'
 import { layerNorm as layerNormOp } from '../../autograd/ops/layer-norm.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
-import { argumentsOf, type Given } from '../../tensor/options.ts'
+import { argumentsOf, required, type Arguments, type Given } from '../../tensor/options.ts'
 import { broadcastShapes, normalizeDim, normalizeDims, numelOf, sameShape, showShape, type Shape } from '../../tensor/shape.ts'
 
 export interface Affine {
@@ -20,8 +20,8 @@ type AffinePlaces = [weight: Tensor | null, bias: Tensor | null, eps: number]
 const affineDefaults = { weight: null, bias: null, eps: 1e-5 } as const
 
 /** Over the last dimensions, whose sizes are `normalizedShape`: (x − mean) / √(var + eps) · weight + bias. Same as torch.nn.functional.layer_norm. */
-export function layerNorm(x: Tensor, normalizedShape: number | Shape, ...given: Given<AffinePlaces, Affine>): Tensor {
-  const { weight, bias, eps } = argumentsOf('layerNorm', given, affineDefaults)
+export function layerNorm(x: Tensor, ...given: Arguments<[normalizedShape: number | Shape], AffinePlaces, Affine & { readonly normalizedShape: number | Shape }>): Tensor {
+  const { normalizedShape, weight, bias, eps } = argumentsOf('layerNorm', given, { normalizedShape: required, ...affineDefaults })
   checkTensors('layerNorm', [x], [weight, bias])
   if (typeof normalizedShape !== 'number' && !Array.isArray(normalizedShape)) throw new ValueError('layerNorm', `${String(normalizedShape)} is no shape`, 'give the sizes of the last dimensions')
   const shape = typeof normalizedShape === 'number' ? [normalizedShape] : normalizedShape
@@ -75,13 +75,14 @@ function updateRunning(runningMean: Tensor | null, runningVar: Tensor | null, me
 }
 
 /** The channels of x (N, C, ...) in `numGroups` groups, each normalised with all its places. Same as torch.nn.functional.group_norm. */
-export function groupNorm(x: Tensor, numGroups: number, ...given: Given<AffinePlaces, Affine>): Tensor {
-  const { weight, bias, eps } = argumentsOf('groupNorm', given, affineDefaults)
+export function groupNorm(x: Tensor, ...given: Arguments<[numGroups: number], AffinePlaces, Affine & { readonly numGroups: number }>): Tensor {
+  const { numGroups, weight, bias, eps } = argumentsOf('groupNorm', given, { numGroups: required, ...affineDefaults })
   checkTensors('groupNorm', [x], [weight, bias])
   const [N, C] = x.shape
   if (x.ndim < 2 || !Number.isInteger(numGroups) || numGroups < 1 || C % numGroups !== 0)
     throw new ValueError('groupNorm', `${numGroups} groups do not divide the channels of ${showShape(x.shape)}`, 'give a number of groups that divides the channels')
   const inside = numelOf(x.shape.slice(1)) / numGroups
+  if (N * inside === 1) throw new ValueError('groupNorm', `an input of shape ${showShape(x.shape)} has one value per group, which has no variance`, 'give fewer groups, or larger batches')
   const normalized = layerNorm(x.reshape([N, numGroups, inside]), [inside], { eps }).reshape(x.shape)
   const perChannel = (part: Tensor) => part.reshape([1, C, ...x.shape.slice(2).map(() => 1)])
   const scaled = weight ? normalized.mul(perChannel(weight)) : normalized

@@ -7,7 +7,7 @@ import { ShapeError, ValueError } from '../../tensor/errors.ts'
 import { kernels } from '../../tensor/kernels/active.ts'
 import { castNumber } from '../../tensor/dtype.ts'
 import { NDArray, type DType, type Range } from '../../tensor/ndarray.ts'
-import { argumentsOf, checkWord, type Given } from '../../tensor/options.ts'
+import { argumentsOf, checkWord, required, type Arguments } from '../../tensor/options.ts'
 import { showShape, type Shape } from '../../tensor/shape.ts'
 
 export type PadMode = 'constant' | 'reflect' | 'replicate' | 'circular'
@@ -30,8 +30,8 @@ interface Amount {
  * amount crops. Other modes than 'constant' pad the last one to three dimensions of (C, W), (N, C, W), (N, C, H, W) and so on.
  * pad(x, [1, 1], 'constant', 2) or pad(x, [1, 1], { value: 2 }). Same as torch.nn.functional.pad.
  */
-export function pad(x: Tensor, pad: readonly number[], ...given: Given<[mode: PadMode, value: number | null], PadOptions>): Tensor {
-  const { mode, value } = argumentsOf('pad', given, { mode: 'constant', value: null })
+export function pad(x: Tensor, ...given: Arguments<[pad: readonly number[]], [mode: PadMode, value: number | null], PadOptions & { readonly pad: readonly number[] }>): Tensor {
+  const { pad, mode, value } = argumentsOf('pad', given, { pad: required, mode: 'constant', value: null })
   checkTensors('pad', [x])
   if (!Array.isArray(pad)) throw new ValueError('pad', `${String(pad)} is no list`, 'give two whole numbers for each dimension, the last dimension first')
   checkWord('pad', 'mode', mode, ['constant', 'reflect', 'replicate', 'circular'])

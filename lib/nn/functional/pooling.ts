@@ -7,7 +7,7 @@ import type { Tensor } from '../../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
 import type { Windows } from '../../tensor/kernels/kernels.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
-import { argumentsOf, type Given } from '../../tensor/options.ts'
+import { argumentsOf, required, type Arguments } from '../../tensor/options.ts'
 import { showShape, type Shape } from '../../tensor/shape.ts'
 import { adaptiveMaxPlaces, adaptiveParts, maxPoolPlaces, pair, windowsOver, type Pair } from '../../tensor/windows.ts'
 
@@ -47,17 +47,18 @@ function checkPadding(operation: string, kernelSize: Pair, padding: Pair): void 
   })
 }
 
+type MaxPoolArguments<Indices extends boolean> = MaxPoolOptions & { readonly kernelSize: Pair; readonly returnIndices?: Indices }
 type MaxPoolPlaces = [stride: Pair | null, padding: Pair, dilation: Pair, ceilMode: boolean]
 
 /**
  * The largest number of each window; the first of equal ones takes the gradient. x: (N, C, H, W) or (C, H, W). With returnIndices
  * [numbers, indices]. Same as torch.nn.functional.max_pool2d.
  */
-export function maxPool2d(x: Tensor, kernelSize: Pair, ...given: Given<[...MaxPoolPlaces, returnIndices: false], MaxPoolOptions & { readonly returnIndices?: false }>): Tensor
-export function maxPool2d(x: Tensor, kernelSize: Pair, ...given: readonly [...Required<MaxPoolPlaces>, true] | Given<MaxPoolPlaces, MaxPoolOptions & { readonly returnIndices: true }>): WithIndices
-export function maxPool2d(x: Tensor, kernelSize: Pair, ...given: Given<[...MaxPoolPlaces, returnIndices: boolean], MaxPoolOptions>): Tensor | WithIndices
-export function maxPool2d(x: Tensor, kernelSize: Pair, ...given: Given<[...MaxPoolPlaces, returnIndices: boolean], MaxPoolOptions>): Tensor | WithIndices {
-  const { stride, padding, dilation, ceilMode, returnIndices } = argumentsOf('maxPool2d', given, { stride: null, padding: 0, dilation: 1, ceilMode: false, returnIndices: false })
+export function maxPool2d(x: Tensor, ...given: Arguments<[kernelSize: Pair], [...MaxPoolPlaces, returnIndices: false], MaxPoolArguments<false>>): Tensor
+export function maxPool2d(x: Tensor, ...given: readonly [kernelSize: Pair, ...Required<MaxPoolPlaces>, true] | Arguments<[kernelSize: Pair], MaxPoolPlaces, MaxPoolArguments<true>>): WithIndices
+export function maxPool2d(x: Tensor, ...given: Arguments<[kernelSize: Pair], [...MaxPoolPlaces, returnIndices: boolean], MaxPoolArguments<boolean>>): Tensor | WithIndices
+export function maxPool2d(x: Tensor, ...given: Arguments<[kernelSize: Pair], [...MaxPoolPlaces, returnIndices: boolean], MaxPoolArguments<boolean>>): Tensor | WithIndices {
+  const { kernelSize, stride, padding, dilation, ceilMode, returnIndices } = argumentsOf('maxPool2d', given, { kernelSize: required, stride: null, padding: 0, dilation: 1, ceilMode: false, returnIndices: false })
   checkPadding('maxPool2d', kernelSize, padding)
   return batched<Tensor | WithIndices>('maxPool2d', x, (pictures) => {
     const windows = windowsOver('maxPool2d', pictures.shape, { kernel: kernelSize, stride: stride ?? kernelSize, padding, dilation, ceilMode })
@@ -90,8 +91,8 @@ export type AvgPoolPlaces = [stride: Pair | null, padding: Pair, ceilMode: boole
 export const avgPoolDefaults = { stride: null, padding: 0, ceilMode: false, countIncludePad: true, divisorOverride: null } as const
 
 /** The mean of each window. x: (N, C, H, W) or (C, H, W). Same as torch.nn.functional.avg_pool2d. */
-export function avgPool2d(x: Tensor, kernelSize: Pair, ...given: Given<AvgPoolPlaces, AvgPoolOptions>): Tensor {
-  const { stride, padding, ceilMode, countIncludePad, divisorOverride } = argumentsOf('avgPool2d', given, avgPoolDefaults)
+export function avgPool2d(x: Tensor, ...given: Arguments<[kernelSize: Pair], AvgPoolPlaces, AvgPoolOptions & { readonly kernelSize: Pair }>): Tensor {
+  const { kernelSize, stride, padding, ceilMode, countIncludePad, divisorOverride } = argumentsOf('avgPool2d', given, { kernelSize: required, ...avgPoolDefaults })
   checkPadding('avgPool2d', kernelSize, padding)
   if (divisorOverride === 0) throw new ValueError('avgPool2d', 'a divisorOverride of 0 was given', 'leave it out to divide by the number of places')
   return batched('avgPool2d', x, (pictures) => {
@@ -114,7 +115,8 @@ function placesOf({ kernel, stride, padding, output }: Windows, shape: readonly 
 }
 
 /** Means over windows that cut the picture into `outputSize` parts, overlapping where it does not divide; null keeps a size. Same as torch.nn.functional.adaptive_avg_pool2d. */
-export function adaptiveAvgPool2d(x: Tensor, outputSize: AdaptiveSize): Tensor {
+export function adaptiveAvgPool2d(x: Tensor, ...given: Arguments<[outputSize: AdaptiveSize], [], { readonly outputSize: AdaptiveSize }>): Tensor {
+  const { outputSize } = argumentsOf('adaptiveAvgPool2d', given, { outputSize: required })
   return batched('adaptiveAvgPool2d', x, (pictures) => {
     const size = partsOf('adaptiveAvgPool2d', outputSize, pictures)
     if (size.every((part) => part === 1)) return pictures.mean([2, 3], true)
@@ -123,12 +125,14 @@ export function adaptiveAvgPool2d(x: Tensor, outputSize: AdaptiveSize): Tensor {
   })
 }
 
+type AdaptiveMaxPoolArguments<Indices extends boolean> = { readonly outputSize: AdaptiveSize; readonly returnIndices?: Indices }
+
 /** The largest numbers of such windows; with returnIndices [numbers, indices]. Same as torch.nn.functional.adaptive_max_pool2d. */
-export function adaptiveMaxPool2d(x: Tensor, outputSize: AdaptiveSize, ...given: Given<[returnIndices: false], { readonly returnIndices?: false }>): Tensor
-export function adaptiveMaxPool2d(x: Tensor, outputSize: AdaptiveSize, ...given: [returnIndices: true] | [options: { readonly returnIndices: true }]): WithIndices
-export function adaptiveMaxPool2d(x: Tensor, outputSize: AdaptiveSize, ...given: Given<[returnIndices: boolean], { readonly returnIndices?: boolean }>): Tensor | WithIndices
-export function adaptiveMaxPool2d(x: Tensor, outputSize: AdaptiveSize, ...given: Given<[returnIndices: boolean], { readonly returnIndices?: boolean }>): Tensor | WithIndices {
-  const { returnIndices } = argumentsOf('adaptiveMaxPool2d', given, { returnIndices: false })
+export function adaptiveMaxPool2d(x: Tensor, ...given: Arguments<[outputSize: AdaptiveSize], [returnIndices: false], AdaptiveMaxPoolArguments<false>>): Tensor
+export function adaptiveMaxPool2d(x: Tensor, ...given: Arguments<[outputSize: AdaptiveSize], [returnIndices: true], AdaptiveMaxPoolArguments<true>>): WithIndices
+export function adaptiveMaxPool2d(x: Tensor, ...given: Arguments<[outputSize: AdaptiveSize], [returnIndices: boolean], AdaptiveMaxPoolArguments<boolean>>): Tensor | WithIndices
+export function adaptiveMaxPool2d(x: Tensor, ...given: Arguments<[outputSize: AdaptiveSize], [returnIndices: boolean], AdaptiveMaxPoolArguments<boolean>>): Tensor | WithIndices {
+  const { outputSize, returnIndices } = argumentsOf('adaptiveMaxPool2d', given, { outputSize: required, returnIndices: false })
   return batched<Tensor | WithIndices>('adaptiveMaxPool2d', x, (pictures) => {
     const places = constant(adaptiveMaxPlaces(pictures.array, partsOf('adaptiveMaxPool2d', outputSize, pictures)))
     const largest = own('AdaptiveMaxPool2DBackward0', gather([pictures.flatten(2), places.flatten(2)], 2).reshape(places.shape))
