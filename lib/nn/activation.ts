@@ -257,7 +257,7 @@ export class PReLU extends Module {
     const { numParameters, init } = argumentsOf('PReLU', given, { numParameters: 1, init: 0.25 })
     checkSize('PReLU', 'numParameters', numParameters)
     this.numParameters = numParameters
-    this.weight = new Parameter(full([numParameters], init))
+    this.weight = new Parameter(full([numParameters], checkNumber('PReLU', 'init', init)))
   }
   forward(x: Tensor): Tensor {
     return F.prelu(x, this.weight)

@@ -6,6 +6,9 @@ import { pin } from '../tensor/storage.ts'
 
 /** A leaf that requires a gradient and that Module finds among its properties. Same as torch.nn.Parameter. */
 export class Parameter extends Tensor {
+  /** Other tensors do not fit where the types ask for a parameter: a module would not find them among its parameters. */
+  declare protected readonly kind: 'parameter'
+
   /** Shares the numbers of `data`. */
   constructor(...given: Arguments<[data: Tensor], [requiresGrad: boolean], { readonly data: Tensor; readonly requiresGrad?: boolean }>) {
     const { data, requiresGrad } = argumentsOf('Parameter', given, { data: required, requiresGrad: true })

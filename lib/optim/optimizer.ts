@@ -1,7 +1,9 @@
 /** Optimizer: parameters in groups, each with options of its own, and state for each parameter. */
+import { enableGrad } from '../autograd/grad-mode.ts'
 import { Tensor } from '../autograd/tensor.ts'
 import { zeroGrad, type ZeroGradOptions } from '../autograd/zero-grad.ts'
 import { pythonBool, pythonFloat } from '../nn/repr.ts'
+import { checkFunction } from '../tensor/callable.ts'
 import { ShapeError, StateDictError, ValueError } from '../tensor/errors.ts'
 import { kernels } from '../tensor/kernels/active.ts'
 import { NDArray } from '../tensor/ndarray.ts'
@@ -87,8 +89,15 @@ export abstract class Optimizer<Options extends object = Rates> {
   /** Applies the rule to the parameters of a group that have a gradient. */
   protected abstract update(updates: readonly Update[], group: ParamGroup<Options>): void
 
-  /** Changes every parameter that has a gradient, in place. */
-  step(): void {
+  /**
+   * Changes every parameter that has a gradient, in place. A closure that computes the loss and its gradients is called before, with gradients
+   * recorded, and what it returns is what step() returns.
+   */
+  step(): void
+  step<Loss>(closure: () => Loss): Loss
+  step<Loss>(closure?: () => Loss): Loss | void {
+    if (closure !== undefined) checkFunction(`${this.constructor.name}.step`, closure)
+    const loss = closure && enableGrad(closure)
     for (const { params } of this.paramGroups)
       for (const { grad, shape } of params)
         if (grad && !sameShape(grad.shape, shape))
@@ -101,6 +110,7 @@ export abstract class Optimizer<Options extends object = Rates> {
         param.array.storage.version++
       }
     }
+    return loss
   }
   #stateOf(param: Tensor): ParamState {
     const known = this.state.get(param)

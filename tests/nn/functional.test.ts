@@ -118,6 +118,11 @@ test('means of whole pictures bear the name of a mean', () => {
   assert.is(F.interpolate(x, { size: [1, 2], mode: 'area' }).gradFn?.name, 'AdaptiveAvgPool2DBackward0')
 })
 
+// F.binary_cross_entropy_with_logits(torch.tensor([math.inf, 3.]), torch.tensor([0.5, 1.]), reduction='none')
+test('an infinite logit costs infinitely much where its target is below 1', () => {
+  assert.equal([...F.binaryCrossEntropyWithLogits(tensor([Infinity, Infinity]), tensor([0.5, 0]), { reduction: 'none' }).data], [Infinity, Infinity])
+})
+
 test('pools refuse what is no picture and windows that cannot be', () => {
   assert.throws(() => F.avgPool2d(ones([3]), 2), /^avgPool2d: .*\(3,\) is no picture/)
   assert.throws(() => F.avgPool2d(ones([1, 2, 2]), 2, { padding: 2 }), /^avgPool2d: a padding of 2/)

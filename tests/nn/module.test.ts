@@ -448,6 +448,15 @@ test('layers may share a parameter, which is listed once and saved under both na
 })
 
 // s = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)); s[-1]; s[1:]; nn.ModuleList(s)[:-1]
+test('the types refuse a tensor in the place of a parameter, as a module would not find it', () => {
+  const layer = new nn.Linear(2, 2)
+  // @ts-expect-error Torch refuses it when it runs, with a TypeError.
+  layer.weight = ones([2, 2])
+  assert.equal(Object.keys(layer.stateDict()), ['bias'])
+  layer.weight = new nn.Parameter(ones([2, 2]))
+  assert.equal(Object.keys(layer.stateDict()).sort(), ['bias', 'weight'])
+})
+
 test('containers are indexed from the end, and cut', () => {
   const layers = new nn.Sequential(new nn.Linear(2, 3), new nn.ReLU(), new nn.Linear(3, 1))
   assert.is(layers.at(-1), layers[2])

@@ -115,6 +115,22 @@ for (const [name, make] of Object.entries(kinds)) {
   })
 }
 
+// o = torch.optim.SGD([p], lr=0.1); with torch.no_grad(): loss = o.step(closure), where closure calls zero_grad() and backward() and returns (p * p).sum()
+test('a closure computes loss and gradients before the step, with gradients recorded, and its result is the step\'s', () => {
+  const p = leaf([1, -2])
+  const optimizer = new optim.SGD([p], { lr: 0.1 })
+  const closure = () => {
+    optimizer.zeroGrad()
+    const loss = p.mul(p).sum()
+    loss.backward()
+    return loss
+  }
+  const losses = [0, 1].map(() => noGrad(() => optimizer.step(closure)).item())
+  assertClose(losses, [5, 3.200000047683716])
+  assertClose(p.data, [0.6399999856948853, -1.2799999713897705])
+  assert.throws(() => Reflect.apply(optimizer.step, optimizer, [tensor(1)]), /^SGD\.step: an object is no function/)
+})
+
 test('groups have options of their own, and the rest from the optimizer', () => {
   const [a, b] = [leaf([1], [1]), leaf([1], [1])]
   const optimizer = new optim.SGD([{ params: [a] }, { params: new Set([b]), lr: 0.5 }], { lr: 0.1 })

@@ -152,7 +152,7 @@ export function binaryCrossEntropyWithLogits(input: Tensor, target: Tensor, ...g
   const shift = input.detach().neg().relu()
   const softplus = shift.neg().exp().add(input.add(shift).neg().exp()).log().add(shift)
   const positive = posWeight ? target.mul(posWeight.sub(1)).add(1).mul(softplus) : softplus
-  const terms = input.sub(input.mul(target)).add(positive)
+  const terms = target.neg().add(1).mul(input).add(positive)
   return named('BinaryCrossEntropyWithLogitsBackward0', reduced(operation, weight ? terms.mul(weight) : terms, reduction))
 }
 
