@@ -836,7 +836,7 @@ function predict(model: nn.Module, pictures: Tensor): Tensor {
 }
 
 /** The share of pictures whose class is predicted right. */
-const accuracy = (model: nn.Module, pictures: Tensor, labels: Tensor) => predict(model, pictures).eq(labels).mean().item()
+const accuracy = (model: nn.Module, pictures: Tensor, labels: Tensor) => predict(model, pictures).eq(labels).float().mean().item()
 const percent = (share: number) => `${(100 * share).toFixed(0)} %`
 
 // %% [markdown]
