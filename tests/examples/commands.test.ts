@@ -22,7 +22,7 @@ function run(file: string, ...args: readonly string[]): Promise<Outcome> {
 }
 
 test('all commands are found', () => {
-  assert.equal(programs.map(({ name }) => name), ['train', 'evaluate', 'predict', 'export', 'bench', 'data:cifar10', 'data:fashion-mnist', 'torch-cases'])
+  assert.equal(programs.map(({ name }) => name), ['train', 'evaluate', 'predict', 'export', 'bench', 'build', 'data:cifar10', 'data:fashion-mnist', 'torch-cases'])
 })
 
 test('each has a help', async () => {

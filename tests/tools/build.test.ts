@@ -51,7 +51,7 @@ function project(name: string): string {
 
 test('the built package computes what the source does, without a loader', () => {
   const built = project('built')
-  node(root, '--import', 'tsx', 'tools/build.ts', join(built, 'node_modules/vitgrad'))
+  node(root, '--import', 'tsx', 'tools/build.ts', '--out', join(built, 'node_modules/vitgrad'))
   node(built, join(root, 'node_modules/typescript/bin/tsc'), '--ignoreConfig', '--module', 'nodenext', '--target', 'es2022', '--strict', '--types', 'node', '--typeRoots', join(root, 'node_modules/@types'), 'program.ts')
   const source = project('source')
   symlinkSync(root, join(source, 'node_modules/vitgrad'))
