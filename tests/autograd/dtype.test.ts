@@ -2,12 +2,13 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { arange, cat, einsum, full, fullLike, GraphError, linspace, ones, onesLike, rand, randLike, randn, stack, tensor, ValueError, where, zeros, zerosLike, type Tensor } from 'vitgrad'
+import { isError } from '../is-error.ts'
 
 const mask = tensor([true, false, true])
 const whole = tensor([3, -1, 2], { dtype: 'int64' })
 const x = tensor([0.5, -1, 2])
 const refused = (call: () => unknown, kind: new (...args: never[]) => Error, words: RegExp) =>
-  assert.throws(call, (error: unknown) => error instanceof kind && words.test(error.message))
+  assert.throws(call, isError(kind, words))
 
 const prints: readonly (readonly [() => Tensor, string])[] = [
   [() => mask.sum(), 'tensor(2)'], // m.sum()

@@ -2,6 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { autograd, enableGrad, isGradEnabled, noGrad, tensor, ValueError } from 'vitgrad'
+import { isError } from '../is-error.ts'
 
 test('noGrad and enableGrad nest, return what the function returns, and put back what was before', () => {
   const x = tensor([1], { requiresGrad: true })
@@ -18,7 +19,7 @@ test('the mode is put back when the function throws', () => {
 })
 
 test('an asynchronous function is refused, and the mode put back', () => {
-  for (const mode of [noGrad, enableGrad]) assert.throws(() => mode(async () => 1), (error: unknown) => error instanceof ValueError && /asynchronous/.test(error.message))
+  for (const mode of [noGrad, enableGrad]) assert.throws(() => mode(async () => 1), isError(ValueError, /asynchronous/))
   assert.ok(isGradEnabled())
 })
 

@@ -2,6 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { arange, IndexError, ones, ShapeError, tensor, ValueError, zeros, type Tensor } from 'vitgrad'
+import { isError } from '../is-error.ts'
 import { assertClose } from './close.ts'
 
 type Entries = Parameters<Tensor['at']>
@@ -97,7 +98,7 @@ test('an index expression that does not fit is refused', () => {
     [[[true, false, true]], IndexError, /mask of shape \(3,\)/],
   ]
   for (const [entries, kind, words] of refusals)
-    assert.throws(() => x.at(...entries), (error: unknown) => error instanceof kind && words.test(error.message), JSON.stringify(entries))
+    assert.throws(() => x.at(...entries), isError(kind, words), JSON.stringify(entries))
 })
 
 // x = torch.arange(6.).reshape(2, 3); x[True], x[False].shape, x[:, True].shape, x[None, True].shape, x[True, 1], x[True, False].shape

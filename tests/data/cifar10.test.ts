@@ -12,6 +12,7 @@ import { ImageDataset } from '../../lib/data/image-dataset.ts'
 import { ShapeError, ValueError } from '../../lib/tensor/errors.ts'
 import { batchFromSheet } from '../../tools/cifar10-sheets.ts'
 import { readTar } from '../../tools/tar.ts'
+import { isError } from '../is-error.ts'
 import { assertDataError } from './data-errors.ts'
 
 const PICTURE = 3 * 32 * 32
@@ -79,7 +80,7 @@ test('the first `count` pictures need only the files that they lie in', () => {
   writeFileSync(join(folder, 'data_batch_1.bin'), records([1, 2]))
   writeFileSync(join(folder, 'data_batch_2.bin'), records([3, 4]))
   assert.equal([...read({ count: 3 }).labels], [1, 2, 3])
-  for (const count of [0, 11, 1.5]) assert.throws(() => read({ count }), (error: Error) => error instanceof ValueError)
+  for (const count of [0, 11, 1.5]) assert.throws(() => read({ count }), isError(ValueError))
 })
 
 test('a missing folder, a missing file and a broken file are errors that say how to get the data', () => {
@@ -107,7 +108,7 @@ test('pictures are normalised by channel, to the bit as torch does it', () => {
   const bits = new Int32Array(image.data.slice().buffer)
   assert.equal([0, 1024, 2048].map((start) => [...bits.subarray(start, start + 5)]), TORCH_BITS)
   assert.equal([image.shape, label.shape, label.item()], [[3, 32, 32], [], 0])
-  assert.throws(() => new ImageDataset({ images: bytes, labels: new Uint8Array(1) }, { shape: [3, 32, 32], classes: [] }), (error: Error) => error instanceof ShapeError)
+  assert.throws(() => new ImageDataset({ images: bytes, labels: new Uint8Array(1) }, { shape: [3, 32, 32], classes: [] }), isError(ShapeError))
 })
 
 test('without a mean and deviation a byte becomes byte / 255, and a batch stacks pictures in the order asked for', () => {

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert'
 import { createHash } from 'node:crypto'
 import { drawSynthetic, syntheticClasses } from '../../lib/data/synthetic.ts'
 import { ValueError } from '../../lib/tensor/errors.ts'
+import { isError } from '../is-error.ts'
 
 const PICTURE = 3 * 32 * 32
 const PIXELS = 32 * 32
@@ -80,7 +81,7 @@ test('the mean colour does not tell the class', () => {
 })
 
 test('a count that is no whole number is refused', () => {
-  for (const count of [-1, 1.5, NaN]) assert.throws(() => drawSynthetic(count, 0), (error: Error) => error instanceof ValueError && /count/.test(error.message))
+  for (const count of [-1, 1.5, NaN]) assert.throws(() => drawSynthetic(count, 0), isError(ValueError, /count/))
 })
 
 test('no pictures can be drawn', () => {

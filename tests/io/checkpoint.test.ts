@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { arange, DataError, Generator, getRngState, io, manualSeed, nn, optim, randint, randn, setRngState, tensor, Tensor, ValueError, vit } from 'vitgrad'
+import { isError } from '../is-error.ts'
 
 const test = suite('checkpoint')
 let folder = ''
@@ -69,7 +70,7 @@ test('tensors stand in the file under their paths, which differ even where joine
 })
 
 test('what cannot be kept is refused by its path, and nothing is written', () => {
-  const refuses = (state: object, pattern: RegExp) => assert.throws(() => io.saveCheckpoint(join(folder, 'state'), state), (error: unknown) => error instanceof ValueError && pattern.test(error.message))
+  const refuses = (state: object, pattern: RegExp) => assert.throws(() => io.saveCheckpoint(join(folder, 'state'), state), isError(ValueError, pattern))
   const model = new nn.Linear(1, 1)
   refuses({ model }, /^saveCheckpoint: model is a function/)
   refuses({ run: { optimizer: new optim.SGD(model.parameters()) } }, /^saveCheckpoint: run\/optimizer is a SGD/)

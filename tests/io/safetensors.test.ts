@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { DataError, io, nn, tensor, Tensor, ValueError, zeros } from 'vitgrad'
+import { isError } from '../is-error.ts'
 
 const test = suite('safetensors')
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url))
@@ -96,7 +97,7 @@ test('a model goes on from its file as it was', () => {
 test('what the format cannot hold is refused before anything is written', () => {
   const path = join(folder, 'x.safetensors')
   const refuses = (tensors: Record<string, Tensor>, pattern: RegExp, texts: Record<string, string> = {}) =>
-    assert.throws(() => io.saveSafetensors(path, tensors, texts), (error: unknown) => error instanceof ValueError && pattern.test(error.message))
+    assert.throws(() => io.saveSafetensors(path, tensors, texts), isError(ValueError, pattern))
   refuses({ x: JSON.parse('[1, 2]') }, /^saveSafetensors: 'x' is no tensor/)
   refuses({ __metadata__: zeros([1]) }, /'__metadata__' cannot be the name of a tensor/)
   /** A number written into a tensor whose label does not say so. */
@@ -161,17 +162,17 @@ for (const [what, [bytes, problem]] of Object.entries(malformed))
 
 test('whatever byte is missing or added at the end, the file is refused', () => {
   const whole = readFileSync(here('golden.safetensors'))
-  for (let length = 0; length < whole.length; length += 13) assert.throws(() => io.decodeSafetensors(whole.subarray(0, length)), (error: unknown) => error instanceof DataError)
+  for (let length = 0; length < whole.length; length += 13) assert.throws(() => io.decodeSafetensors(whole.subarray(0, length)), isError(DataError))
   assert.throws(() => io.decodeSafetensors(Buffer.concat([whole, Buffer.of(0)])), /its last 1 bytes/)
 })
 
 test('a file that is not there, and a folder, are refused by name', () => {
-  assert.throws(() => io.loadSafetensors(join(folder, 'none')), (error: unknown) => error instanceof DataError && /^loadSafetensors: .*none cannot be read \(ENOENT/.test(error.message))
-  assert.throws(() => io.loadSafetensors(folder), (error: unknown) => error instanceof DataError && /cannot be read \(EISDIR/.test(error.message))
+  assert.throws(() => io.loadSafetensors(join(folder, 'none')), isError(DataError, /^loadSafetensors: .*none cannot be read \(ENOENT/))
+  assert.throws(() => io.loadSafetensors(folder), isError(DataError, /cannot be read \(EISDIR/))
 })
 
 test('where a file cannot be written, the error says so and nothing is left behind', () => {
-  const refuses = (path: string, pattern: RegExp) => assert.throws(() => io.saveSafetensors(path, written), (error: unknown) => error instanceof DataError && pattern.test(error.message))
+  const refuses = (path: string, pattern: RegExp) => assert.throws(() => io.saveSafetensors(path, written), isError(DataError, pattern))
   refuses(join(folder, 'none', 'x'), /none\/x cannot be written \(ENOENT/)
   mkdirSync(join(folder, 'taken', 'inside'), { recursive: true })
   refuses(join(folder, 'taken'), /taken cannot be written/)

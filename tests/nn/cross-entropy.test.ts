@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { manualSeed, nn, ones, rand, randint, randn, ShapeError, ValueError, where, zeros, type Tensor } from 'vitgrad'
+import { isError } from '../is-error.ts'
 
 type Sums = [plain: number | null, weighted: number | null]
 type Case = [shape: number[], soft: boolean, weighted: boolean, ignored: number | null, reduction: nn.functional.Reduction, smoothing: number, loss: Sums, gradient: Sums]
@@ -43,9 +44,9 @@ test('probabilities get a gradient, too', () => {
 
 test('what does not belong to probabilities, and weights of another length, are refused', () => {
   const soft = ones([2, 3]).div(3)
-  assert.throws(() => crossEntropy(ones([2, 3]), soft, { ignoreIndex: 0 }), (error: unknown) => error instanceof ValueError && /^crossEntropy: ignoreIndex = 0/.test(error.message))
+  assert.throws(() => crossEntropy(ones([2, 3]), soft, { ignoreIndex: 0 }), isError(ValueError, /^crossEntropy: ignoreIndex = 0/))
   for (const target of [soft, [0, 1]])
-    assert.throws(() => crossEntropy(ones([2, 3]), target, { weight: ones([2]) }), (error: unknown) => error instanceof ShapeError && /^crossEntropy: a weight of shape \(2,\) was given for 3 classes/.test(error.message))
+    assert.throws(() => crossEntropy(ones([2, 3]), target, { weight: ones([2]) }), isError(ShapeError, /^crossEntropy: a weight of shape \(2,\) was given for 3 classes/))
 })
 
 test.run()

@@ -2,6 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { allclose, full, getRngState, manualSeed, nn, noGrad, ones, randn, StateDictError, tensor, ValueError, zeros, type Tensor } from 'vitgrad'
+import { isError } from '../is-error.ts'
 
 test.before.each(() => void manualSeed(0))
 
@@ -72,7 +73,7 @@ test('missing, unexpected and misshapen entries are all named, and nothing is lo
   const model = new nn.Linear(3, 2)
   const before = [...model.weight.data]
   const load = (state: nn.StateDict) => () => model.loadStateDict(state)
-  const refuses = (state: nn.StateDict, pattern: RegExp) => assert.throws(load(state), (error: unknown) => error instanceof StateDictError && pattern.test(error.message))
+  const refuses = (state: nn.StateDict, pattern: RegExp) => assert.throws(load(state), isError(StateDictError, pattern))
   refuses({ weight: ones([2, 3]) }, /Linear\.loadStateDict: missing keys: bias\.\n {2}help: /)
   refuses({ weight: ones([2, 3]), bias: ones([2]), extra: ones([1]) }, /unexpected keys: extra/)
   refuses({ weight: ones([2, 3]), bias: ones([3]) }, /bias has shape \(3,\) in the state dict and \(2,\) in the model/)
@@ -178,7 +179,7 @@ test('full backward hooks see the gradients of inputs and outputs, last module f
 
 test('names that cannot be keys, or that hide a method, are refused', () => {
   const model = new nn.Identity()
-  const refused = (error: unknown) => error instanceof ValueError && /^Identity: /.test(error.message)
+  const refused = isError(ValueError, /^Identity: /)
   for (const name of ['', 'a.b', 'forward', 'training']) assert.throws(() => model.addModule(name, new nn.ReLU()), refused)
   assert.throws(() => model.registerBuffer('parameters', null), refused)
   model.registerParameter('weight', new nn.Parameter(ones([1])))
@@ -316,8 +317,8 @@ test('a ModuleDict is found by its owner under its keys, and cannot be called', 
   const identity = new nn.Identity()
   assert.is(parts.set('act', identity).get('act'), identity)
   assert.equal([...parts.values()].map((part) => part.constructor.name), ['Linear', 'Identity'])
-  assert.throws(() => parts.get('head'), (error: unknown) => error instanceof ValueError && /no module 'head'.*\n.*conv, act/.test(error.message))
-  assert.throws(() => new nn.ModuleDict({ train: identity }), (error: unknown) => error instanceof ValueError && /a property 'train' already/.test(error.message))
+  assert.throws(() => parts.get('head'), isError(ValueError, /no module 'head'.*\n.*conv, act/))
+  assert.throws(() => new nn.ModuleDict({ train: identity }), isError(ValueError, /a property 'train' already/))
 })
 
 // torch.manual_seed(0); x = torch.randn(4, 5, requires_grad=True); y = x * 2; z = nn.Dropout(0.3, inplace=True)(y); z.sum().backward()
@@ -347,7 +348,7 @@ test('a module without forward() says so', () => {
   class Bare extends nn.Module {
     declare forward: () => Tensor
   }
-  assert.throws(() => new Bare()(ones([1])), (error: unknown) => error instanceof ValueError && /^Bare: it has no forward\(\)/.test(error.message))
+  assert.throws(() => new Bare()(ones([1])), isError(ValueError, /^Bare: it has no forward\(\)/))
 })
 
 test('a clone has the same numbers, keys, hooks and mode, shares none of them, and draws nothing', () => {
@@ -387,7 +388,7 @@ test('a class whose members only its constructor can make is refused as a copy',
       return x.mul(this.#factor)
     }
   }
-  assert.throws(() => new nn.Sequential(new Secret()).clone(), (error: unknown) => error instanceof ValueError && /^clone: Secret declares members with #/.test(error.message))
+  assert.throws(() => new nn.Sequential(new Secret()).clone(), isError(ValueError, /^clone: Secret declares members with #/))
 })
 
 test('sizes that cannot be are refused with the layer and the argument', () => {

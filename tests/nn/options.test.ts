@@ -2,6 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { cat, data, Generator, manualSeed, nn, ones, optim, stack, tensor, ValueError, vit, zeros, zerosLike, type Tensor } from 'vitgrad'
+import { isError } from '../is-error.ts'
 
 const F = nn.functional
 const x = ones([1, 1, 4, 4])
@@ -124,7 +125,7 @@ test('a name that is no option is refused with those that are', () => {
     [() => Reflect.apply(row.sum, row, [1, { keepDim: true }]), /^sum: keepDim /],
     [() => Reflect.apply(row.var, row, [{ dims: 1 }]), /^var: dims /],
   ]
-  for (const [act, pattern] of refusals) assert.throws(act, (error: unknown) => error instanceof ValueError && pattern.test(error.message), String(pattern))
+  for (const [act, pattern] of refusals) assert.throws(act, isError(ValueError, pattern), String(pattern))
 })
 
 test('undefined stands for an option that is left out', () => {
@@ -142,7 +143,7 @@ test('what is no tensor is refused by every function', () => {
     ['klDiv', (given) => call(F.klDiv, row, given)], ['binaryCrossEntropyWithLogits', (given) => call(F.binaryCrossEntropyWithLogits, given, row)], ['scaledDotProductAttention', (given) => call(F.scaledDotProductAttention, x, given, x)],
     ['normalize', (given) => call(F.normalize, given)], ['embedding', (given) => call(F.embedding, [0], given)], ['zerosLike', (given) => call(zerosLike, given)], ['uniform_', (given) => call(nn.init.uniform_, given)], ['constant_', (given) => call(nn.init.zeros_, given)],
   ]
-  for (const [name, act] of named) for (const given of [null, undefined, 3, 'x', {}]) assert.throws(act(given), (error: unknown) => error instanceof ValueError && new RegExp(`^${name}: .* is no tensor`).test(error.message), `${name}(${String(given)})`)
+  for (const [name, act] of named) for (const given of [null, undefined, 3, 'x', {}]) assert.throws(act(given), isError(ValueError, new RegExp(`^${name}: .* is no tensor`)), `${name}(${String(given)})`)
 })
 
 test('what is no list of parameters, no optimizer and no dataset is refused', () => {
@@ -154,7 +155,7 @@ test('what is no list of parameters, no optimizer and no dataset is refused', ()
     [(given) => make(data.DataLoader, given), /^DataLoader: what it was given is no dataset/],
     [(given) => call(data.randomSplit, given, [1]), /^randomSplit: what it was given is no dataset/],
   ]
-  for (const [act, pattern] of refusals) for (const given of [null, undefined, 3, {}]) assert.throws(act(given), (error: unknown) => error instanceof ValueError && pattern.test(error.message), String(pattern))
+  for (const [act, pattern] of refusals) for (const given of [null, undefined, 3, {}]) assert.throws(act(given), isError(ValueError, pattern), String(pattern))
 })
 
 test('initial values are drawn the same with options by name and in their place', () => {
@@ -195,7 +196,7 @@ test('what stands in its place may be given by its name, as in Python', () => {
   const listed = (result: Tensor | readonly Tensor[]) => [result].flat().map((part) => [part.shape, [...part.data]])
   for (const [named, placed] of same) assert.equal(listed(named), listed(placed))
   assert.is(String(new nn.Dropout({ p: 0.25 })), 'Dropout(p=0.25, inplace=False)')
-  for (const act of [() => Reflect.apply(matrix.softmax, matrix, [{}]), call(F.softmax, matrix, { axis: 0 }), call(cat, [matrix], { dims: 0 }), make(nn.Softmax, {})]) assert.throws(act, (error: unknown) => error instanceof ValueError)
+  for (const act of [() => Reflect.apply(matrix.softmax, matrix, [{}]), call(F.softmax, matrix, { axis: 0 }), call(cat, [matrix], { dims: 0 }), make(nn.Softmax, {})]) assert.throws(act, isError(ValueError))
 })
 
 test('datasets and transforms take arguments in the places that PyTorch has for them, with the same draws', () => {

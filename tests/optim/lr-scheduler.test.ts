@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { optim, StateDictError, ValueError, zeros } from 'vitgrad'
+import { isError } from '../is-error.ts'
 
 const { ConstantLR, CosineAnnealingLR, ExponentialLR, LambdaLR, LinearLR, MultiStepLR, OneCycleLR, SequentialLR, StepLR } = optim.lrScheduler
 
@@ -120,7 +121,7 @@ test('the state of another kind of schedule is refused, and changes nothing', ()
   const optimizer = twoGroups()
   const [step, cosine] = [new StepLR(optimizer, 1), new CosineAnnealingLR(optimizer, 5)]
   const before = cosine.stateDict()
-  const refused = (error: unknown) => error instanceof StateDictError && /^CosineAnnealingLR\.loadStateDict: it holds .*stepSize/.test(error.message)
+  const refused = isError(StateDictError, /^CosineAnnealingLR\.loadStateDict: it holds .*stepSize/)
   assert.throws(() => cosine.loadStateDict(step.stateDict()), refused)
   assert.throws(() => cosine.loadStateDict({ ...before, lastEpoch: 'two' }), /^CosineAnnealingLR\.loadStateDict: /)
   assert.equal(cosine.stateDict(), before)
@@ -158,7 +159,7 @@ test('arguments that make no schedule are refused and change nothing', () => {
     [() => new SequentialLR(optimizer, [new StepLR(optimizer, 1)], [1]), /^SequentialLR: 1 schedules were given with 1 milestones/],
     [() => new SequentialLR(optimizer, [new StepLR(optimizer, 1), new StepLR(optimizer, 1)], [0]), /^SequentialLR: milestones \[0\]/],
   ]
-  for (const [build, pattern] of refusals) assert.throws(build, (error: unknown) => error instanceof ValueError && pattern.test(error.message), String(build))
+  for (const [build, pattern] of refusals) assert.throws(build, isError(ValueError, pattern), String(build))
   assert.equal(inForce(optimizer), before)
 })
 

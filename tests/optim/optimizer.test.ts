@@ -2,6 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { manualSeed, nn, noGrad, ones, optim, randn, ShapeError, StateDictError, tensor, ValueError, zeros, type Tensor } from 'vitgrad'
+import { isError } from '../is-error.ts'
 
 const F = nn.functional
 
@@ -196,13 +197,13 @@ test('options that the rule cannot take are refused', () => {
     [() => new optim.SGD([p[0], p[0]]), /^SGD: a parameter stands in more than one group/],
     [() => new optim.SGD([p[0].mul(2)]), /^SGD: a tensor of shape \(1,\) that was computed/],
   ]
-  for (const [build, pattern] of refusals) assert.throws(build, (error: unknown) => error instanceof ValueError && pattern.test(error.message))
+  for (const [build, pattern] of refusals) assert.throws(build, isError(ValueError, pattern))
 })
 
 test('a gradient of another shape stops the step before anything has changed', () => {
   const [a, b] = [leaf([1], [1]), leaf([1, 2], [1])]
   const optimizer = new optim.SGD([a, b], { lr: 1 })
-  assert.throws(() => optimizer.step(), (error: unknown) => error instanceof ShapeError && /^SGD\.step: a parameter of shape \(2,\) has a gradient of shape \(1,\)/.test(error.message))
+  assert.throws(() => optimizer.step(), isError(ShapeError, /^SGD\.step: a parameter of shape \(2,\) has a gradient of shape \(1,\)/))
   assert.is(a.item(), 1)
 })
 

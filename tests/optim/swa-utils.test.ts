@@ -2,6 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { arange, io, manualSeed, nn, noGrad, optim, randn, ShapeError, ValueError, vit, type Tensor } from 'vitgrad'
+import { isError } from '../is-error.ts'
 
 const { AveragedModel } = optim.swaUtils
 
@@ -74,9 +75,9 @@ test('a mean goes on from its state to the bit', () => {
 
 test('other models, and decays out of range, are refused', () => {
   const averaged = new AveragedModel(modelOf(0))
-  assert.throws(() => averaged.updateParameters(new nn.Sequential(new nn.Linear(2, 2))), (error: unknown) => error instanceof ShapeError && /^updateParameters: the model has tensors of shapes \(2, 2\), \(2,\)/.test(error.message))
+  assert.throws(() => averaged.updateParameters(new nn.Sequential(new nn.Linear(2, 2))), isError(ShapeError, /^updateParameters: the model has tensors of shapes \(2, 2\), \(2,\)/))
   assert.is(averaged.n_averaged.item(), 0)
-  for (const decay of [-0.1, 1.1, NaN]) assert.throws(() => new AveragedModel(modelOf(0), { decay }), (error: unknown) => error instanceof ValueError && /^AveragedModel: decay = /.test(error.message))
+  for (const decay of [-0.1, 1.1, NaN]) assert.throws(() => new AveragedModel(modelOf(0), { decay }), isError(ValueError, /^AveragedModel: decay = /))
 })
 
 test.run()

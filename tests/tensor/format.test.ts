@@ -4,6 +4,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ShapeError } from '../../lib/tensor/errors.ts'
 import { formatTensor } from '../../lib/tensor/format.ts'
+import { isError } from '../is-error.ts'
 
 interface Case {
   shape: number[]
@@ -83,7 +84,7 @@ test('an empty tensor tells its shape and its dtype', () => {
 })
 
 test('numbers that do not fill the shape are refused', () => {
-  assert.throws(() => formatTensor([1, 2, 3], [2, 2]), (error: unknown) => error instanceof ShapeError && /\(2, 2\) holds 4 numbers, not 3/.test(error.message))
+  assert.throws(() => formatTensor([1, 2, 3], [2, 2]), isError(ShapeError, /\(2, 2\) holds 4 numbers, not 3/))
 })
 
 test.run()

@@ -4,10 +4,10 @@ import * as assert from 'uvu/assert'
 import { IndexError, ShapeError } from '../../lib/tensor/errors.ts'
 import { NDArray } from '../../lib/tensor/ndarray.ts'
 import { rowMajorStrides } from '../../lib/tensor/shape.ts'
+import { isError } from '../is-error.ts'
 import { draws, drawShape, indices, read, readAll, scattered } from './layouts.ts'
 
 const counting = (...shape: number[]) => NDArray.from(Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => i), shape)
-const isError = (kind: new (...args: never[]) => Error, words = /./) => (error: unknown) => error instanceof kind && words.test(error.message)
 
 test('views show the same numbers under another index, and share them', () => {
   const draw = draws(1)

@@ -7,6 +7,7 @@ import { ShapeError, ValueError } from '../../lib/tensor/errors.ts'
 import { erfinv } from '../../lib/tensor/erfinv.ts'
 import { NDArray } from '../../lib/tensor/ndarray.ts'
 import { defaultGenerator, Generator, getRngState, initialSeed, manualSeed, setRngState } from '../../lib/tensor/random.ts'
+import { isError } from '../is-error.ts'
 
 interface Golden {
   draws: Record<string, Record<string, number[]>>
@@ -227,7 +228,7 @@ test('seeds are whole numbers in [-2^63, 2^64), and initialSeed reads them as to
   assert.is(new Generator(2n ** 64n - 1n).initialSeed(), 2n ** 64n - 1n)
   const generator = new Generator(1)
   for (const seed of [0.5, NaN, Infinity, 2 ** 53, 2n ** 64n, -(2n ** 63n) - 1n])
-    assert.throws(() => generator.manualSeed(seed), (error: unknown) => error instanceof ValueError)
+    assert.throws(() => generator.manualSeed(seed), isError(ValueError))
   assert.is(generator.initialSeed(), 1)
 })
 
@@ -347,8 +348,8 @@ test('arguments out of range are refused by name before anything is drawn', () =
     assert.ok(out.every((x) => x === 7))
   }
   const bad = Float32Array.of(0.5, 2)
-  assert.throws(() => generator.bernoulliEach(new Float32Array(2), bad), (error: unknown) => error instanceof ValueError)
-  assert.throws(() => generator.bernoulliEach(new Float32Array(3), bad), (error: unknown) => error instanceof ShapeError)
+  assert.throws(() => generator.bernoulliEach(new Float32Array(2), bad), isError(ValueError))
+  assert.throws(() => generator.bernoulliEach(new Float32Array(3), bad), isError(ShapeError))
   assert.equal(generator.getState(), before)
 })
 

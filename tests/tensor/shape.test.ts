@@ -3,9 +3,8 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { IndexError, ShapeError } from '../../lib/tensor/errors.ts'
 import { broadcastShapes, checkShape, inferShape, normalizeDim, normalizeDims, numelOf, rowMajorStrides, showShape, viewStrides } from '../../lib/tensor/shape.ts'
+import { isError } from '../is-error.ts'
 import { draws, drawShape, indices, scattered } from './layouts.ts'
-
-const isError = (kind: new (...args: never[]) => Error, words = /./) => (error: unknown) => error instanceof kind && words.test(error.message)
 
 test('a shape is written as Python writes it', () => {
   assert.equal([[], [3], [2, 3]].map(showShape), ['()', '(3,)', '(2, 3)'])

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { io, manualSeed, nn, optim, randn, ShapeError, ValueError, vit, type Tensor } from 'vitgrad'
+import { isError } from '../is-error.ts'
 
 test.before.each(() => void manualSeed(0))
 
@@ -90,13 +91,13 @@ test('drop path grows evenly over the blocks and skips whole samples, in trainin
 })
 
 test('options that do not fit together, and pictures of another size, are refused', () => {
-  const refuses = (options: object, pattern: RegExp) => assert.throws(() => new vit.VisionTransformer({ ...small, ...options }), (error: unknown) => error instanceof ValueError && pattern.test(error.message))
+  const refuses = (options: object, pattern: RegExp) => assert.throws(() => new vit.VisionTransformer({ ...small, ...options }), isError(ValueError, pattern))
   refuses({ patchSize: 3 }, /^VisionTransformer: patches of 3 do not divide a picture of 8/)
   refuses({ heads: 3 }, /^VisionTransformer: 3 heads do not divide a dim of 16/)
   refuses({ weightInit: 'zeros' }, /^VisionTransformer: weightInit = zeros/)
   refuses({ globalPool: 'max' }, /^VisionTransformer: globalPool = max/)
   refuses({ dropPath: 1.5 }, /^DropPath: p = /)
-  assert.throws(() => new vit.VisionTransformer(small)(randn([1, 3, 12, 12])), (error: unknown) => error instanceof ShapeError && /give 9 patches, the model was built for 4/.test(error.message))
+  assert.throws(() => new vit.VisionTransformer(small)(randn([1, 3, 12, 12])), isError(ShapeError, /give 9 patches, the model was built for 4/))
 })
 
 test.run()
