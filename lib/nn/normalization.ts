@@ -3,7 +3,7 @@ import { ones, zeros } from '../autograd/creation.ts'
 import { checkTensors } from '../autograd/op.ts'
 import type { Tensor } from '../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../tensor/errors.ts'
-import { argumentsOf, checkNumber, checkSize, required, type Arguments, type Given } from '../tensor/options.ts'
+import { argumentsOf, checkNumber, checkSize, required, type Arguments } from '../tensor/options.ts'
 import { showShape, type Shape } from '../tensor/shape.ts'
 import * as F from './functional/functional.ts'
 import { Module } from './module.ts'
@@ -144,20 +144,5 @@ export class GroupNorm extends Module {
   }
   override extraRepr(): string {
     return `${this.numGroups}, ${this.numChannels}, eps=${pythonFloat(this.eps)}, affine=${pythonBool(this.affine)}`
-  }
-}
-
-/** The cosine of the angle between vectors along a dimension. Same as torch.nn.CosineSimilarity. */
-export class CosineSimilarity extends Module<[a: Tensor, b: Tensor]> {
-  readonly dim: number
-  readonly eps: number
-  constructor(...given: Given<[dim: number, eps: number], { readonly dim?: number; readonly eps?: number }>) {
-    super()
-    const { dim, eps } = argumentsOf('CosineSimilarity', given, { dim: 1, eps: 1e-8 })
-    this.dim = dim
-    this.eps = eps
-  }
-  forward(a: Tensor, b: Tensor): Tensor {
-    return F.cosineSimilarity(a, b, this.dim, this.eps)
   }
 }

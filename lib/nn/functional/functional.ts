@@ -13,9 +13,10 @@ export {
   binaryCrossEntropy, binaryCrossEntropyWithLogits, crossEntropy, klDiv, nllLoss,
   type BCEOptions, type CrossEntropyOptions, type KLDivOptions, type NLLOptions, type Reduction,
 } from './loss.ts'
-export { batchNorm, cosineSimilarity, groupNorm, layerNorm, normalize, type NormalizeOptions } from './normalization.ts'
+export { batchNorm, groupNorm, layerNorm } from './normalization.ts'
 export { huberLoss, l1Loss, mseLoss, smoothL1Loss, type HuberOptions, type SmoothL1Options } from './regression-loss.ts'
 export { pad, type PadMode, type PadOptions } from './pad.ts'
 export { adaptiveAvgPool2d, adaptiveMaxPool2d, avgPool2d, maxPool2d, type AdaptiveSize, type AvgPoolOptions, type MaxPoolOptions, type PoolOptions, type WithIndices } from './pooling.ts'
 export { pixelShuffle, pixelUnshuffle } from './pixel-shuffle.ts'
+export { cosineSimilarity, normalize, type NormalizeOptions } from './similarity.ts'
 export { unfold, type UnfoldOptions } from './unfold.ts'
