@@ -1,4 +1,5 @@
 /** Norms of vectors along dimensions. */
+import { checkIsFloat } from '../../tensor/dtype.ts'
 import { ValueError } from '../../tensor/errors.ts'
 import { binary, unary, where } from '../../tensor/elementwise.ts'
 import type { NDArray } from '../../tensor/ndarray.ts'
@@ -48,7 +49,7 @@ function valueOf(x: NDArray, p: number, dims: readonly number[], keepdim: boolea
 
 /** The norm of order p over `dims`, or 'fro', the Euclidean one of vectors and matrices. Throws on other labels than float32. */
 export function norm(operation: string, x: Tensor, p: number | 'fro', { dims, keepdim }: Reduction, isOfMatrix = false): Tensor {
-  if (x.dtype !== 'float32') throw new ValueError(operation, `a tensor of ${x.dtype} has no norm`, 'call float() before')
+  checkIsFloat(operation, x.dtype)
   if (p === 'fro' && isOfMatrix) return x.mul(x).sum(dims, keepdim).sqrt()
   const order = p === 'fro' ? 2 : p
   if (typeof order !== 'number' || Number.isNaN(order)) throw new ValueError(operation, `p = ${String(p)} is no order of a norm`, "give a number, such as 2, or 'fro'")

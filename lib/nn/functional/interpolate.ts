@@ -1,6 +1,7 @@
 /** Resizing pictures. */
 import { checkTensors, constant, own } from '../../autograd/op.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
+import { checkIsFloat } from '../../tensor/dtype.ts'
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
 import { fround } from '../../tensor/float32.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
@@ -57,7 +58,7 @@ export function interpolate(x: Tensor, ...given: Given<Places, InterpolateOption
     throw new ShapeError('interpolate', `'${mode}' does not resize an input of shape ${showShape(x.shape)}`, 'give (N, C, H, W); (N, C, L) to linear, (N, C, D, H, W) to trilinear; nearest and area take all three')
   if (!(mode in dimensionsOf) && alignCorners !== null) throw new ValueError('interpolate', `alignCorners has no meaning for '${mode}'`, "leave it out, or give mode: 'bilinear'")
   if (antialias && mode !== 'bilinear' && mode !== 'bicubic') throw new ValueError('interpolate', `antialias has no meaning for '${mode}'`, "leave it out, or give mode: 'bilinear'")
-  if (x.dtype !== 'float32') throw new ValueError('interpolate', `pictures of ${x.dtype} are not resized`, 'call float() before')
+  checkIsFloat('interpolate', x.dtype)
   const axes = axesOf(x.shape, options)
   const dimensions = `${x.ndim - 2}D`
   if (mode === 'area') {

@@ -5,7 +5,7 @@ import { checkTensors, constant, named, own } from '../../autograd/op.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
 import { kernels } from '../../tensor/kernels/active.ts'
-import { castNumber } from '../../tensor/dtype.ts'
+import { castNumber, checkIsFloat } from '../../tensor/dtype.ts'
 import { NDArray, type DType, type Range } from '../../tensor/ndarray.ts'
 import { argumentsOf, checkWord, required, type Arguments } from '../../tensor/options.ts'
 import { showShape, type Shape } from '../../tensor/shape.ts'
@@ -61,7 +61,7 @@ function padFrom(x: Tensor, amounts: readonly Amount[], count: number, mode: Exc
   const fits = mode === 'circular' ? x.ndim === count + 2 : x.ndim === count + 1 || x.ndim === count + 2
   if (count < 1 || count > 3 || !fits)
     throw new ShapeError('pad', `'${mode}' padding of ${count} dimensions does not fit an input of shape ${showShape(x.shape)}`, 'give two numbers for each dimension behind (N, C)')
-  if (mode !== 'circular' && x.dtype !== 'float32') throw new ValueError('pad', `'${mode}' padding of ${x.dtype} is not there`, 'call float() before')
+  if (mode !== 'circular') checkIsFloat('pad', x.dtype)
   const padded = amounts.reduce((y, amount, dim) => (amount.before === 0 && amount.after === 0 ? y : y.indexSelect(dim, sources(x.shape, dim, amount, mode))), x)
   const result = padded === x ? x.clone() : padded
   return own(mode === 'circular' ? 'CopySlices' : `${mode === 'reflect' ? 'Reflection' : 'Replication'}Pad${count}DBackward0`, result)

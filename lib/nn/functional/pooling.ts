@@ -4,6 +4,7 @@ import { gather } from '../../autograd/ops/indexing.ts'
 import { cat } from '../../autograd/ops/joining.ts'
 import { asPictures, maxPool, unfold } from '../../autograd/ops/windows.ts'
 import type { Tensor } from '../../autograd/tensor.ts'
+import { checkIsFloat } from '../../tensor/dtype.ts'
 import { ShapeError, ValueError } from '../../tensor/errors.ts'
 import type { Windows } from '../../tensor/kernels/kernels.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
@@ -33,7 +34,7 @@ function batched<T extends Tensor | WithIndices>(operation: string, x: Tensor, p
   checkTensors(operation, [x])
   if (x.ndim !== 3 && x.ndim !== 4) throw new ShapeError(operation, `an input of shape ${showShape(x.shape)} is no picture`, 'give (N, C, H, W) or (C, H, W)')
   if (x.shape.slice(-3).includes(0)) throw new ShapeError(operation, `pictures of shape ${showShape(x.shape)} have no pixels`, 'only the batch may be empty')
-  if (x.dtype !== 'float32') throw new ValueError(operation, `pictures of ${x.dtype} are not pooled`, 'call float() before')
+  checkIsFloat(operation, x.dtype)
   if (x.ndim === 4) return pool(x)
   const result = pool(x.unsqueeze(0))
   const single = (y: Tensor) => own(y.gradFn?.name ?? '', y.squeeze(0))
