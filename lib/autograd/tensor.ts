@@ -1,4 +1,4 @@
-/** Tensor: an array of numbers that remembers how it was computed. Its methods only delegate to operations. */
+/** Tensor: an array of numbers that remembers how it was computed. Its methods read their arguments and delegate to operations, or are made of a few of them. */
 import { cast, castNumber, checkHoldsFractions, checkIsFloat, checkIsNoMask } from '../tensor/dtype.ts'
 import { GraphError, IndexError, ShapeError, ValueError } from '../tensor/errors.ts'
 import { formatTensor } from '../tensor/format.ts'

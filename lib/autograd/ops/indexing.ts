@@ -1,4 +1,4 @@
-/** Reading by index: pairs of operations, each the adjoint of the other. */
+/** Reading and writing by index. What reads and what sums into the places read are adjoints of each other. */
 import { checkIndex, gather as gatherArray, put as putArray, putAdd as putAddArray, scatter as scatterArray, scatterAdd as scatterAddArray, take as takeArray } from '../../tensor/indexing.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
 import type { Shape } from '../../tensor/shape.ts'
