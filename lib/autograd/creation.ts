@@ -84,24 +84,16 @@ export function tensor(data: NestedData, given: TensorOptions & { readonly shape
   return finish(held('tensor', NDArray.from(numbers, [...wanted]), options.dtype ?? (isMask ? 'bool' : 'float32')), options)
 }
 
-export function zeros(...args: ShapeAnd<TensorOptions>): Tensor {
-  const { shape, given } = parseShape<TensorOptions>('zeros', args)
-  const options = optionsOf('zeros', given, defaults)
-  return finish(NDArray.zeros(shape, options.dtype), options)
+function filled(operation: string, args: ShapeAnd<TensorOptions>, value: number): Tensor {
+  const { shape, given } = parseShape<TensorOptions>(operation, args)
+  const options = optionsOf(operation, given, defaults)
+  return finish(value === 0 ? NDArray.zeros(shape, options.dtype) : NDArray.full(shape, value, options.dtype), options)
 }
 
-export function ones(...args: ShapeAnd<TensorOptions>): Tensor {
-  const { shape, given } = parseShape<TensorOptions>('ones', args)
-  const options = optionsOf('ones', given, defaults)
-  return finish(NDArray.full(shape, 1, options.dtype), options)
-}
-
+export const zeros = (...args: ShapeAnd<TensorOptions>): Tensor => filled('zeros', args, 0)
+export const ones = (...args: ShapeAnd<TensorOptions>): Tensor => filled('ones', args, 1)
 /** A tensor whose numbers are still to be filled in. They are 0. */
-export function empty(...args: ShapeAnd<TensorOptions>): Tensor {
-  const { shape, given } = parseShape<TensorOptions>('empty', args)
-  const options = optionsOf('empty', given, defaults)
-  return finish(NDArray.zeros(shape, options.dtype), options)
-}
+export const empty = (...args: ShapeAnd<TensorOptions>): Tensor => filled('empty', args, 0)
 
 /** The same everywhere: full([2, 3], 0.5); of true or false it is a mask. */
 export function full(...given: Arguments<[size: Shape | number, fillValue: number | boolean], [], TensorOptions & { readonly size: Shape | number; readonly fillValue: number | boolean }>): Tensor {
@@ -153,25 +145,19 @@ export function eye(...given: Arguments<[n: number], [m: number], TensorOptions 
   return finish(array, options)
 }
 
-/** Numbers drawn evenly from [0, 1). */
-export function rand(...args: ShapeAnd<RandomOptions>): Tensor {
-  const { shape, given } = parseShape<RandomOptions>('rand', args)
-  const options = optionsOf('rand', given, randomDefaults)
-  checkHoldsFractions('rand', options.dtype)
+function drawn(operation: string, args: ShapeAnd<RandomOptions>, draw: (generator: Generator, out: Float32Array) => void): Tensor {
+  const { shape, given } = parseShape<RandomOptions>(operation, args)
+  const options = optionsOf(operation, given, randomDefaults)
+  checkHoldsFractions(operation, options.dtype)
   const array = NDArray.zeros(shape, options.dtype)
-  options.generator.uniform(array.storage.data)
+  draw(options.generator, array.storage.data)
   return finish(array, options)
 }
 
+/** Numbers drawn evenly from [0, 1). */
+export const rand = (...args: ShapeAnd<RandomOptions>): Tensor => drawn('rand', args, (generator, out) => generator.uniform(out))
 /** Numbers drawn from the standard normal distribution. */
-export function randn(...args: ShapeAnd<RandomOptions>): Tensor {
-  const { shape, given } = parseShape<RandomOptions>('randn', args)
-  const options = optionsOf('randn', given, randomDefaults)
-  checkHoldsFractions('randn', options.dtype)
-  const array = NDArray.zeros(shape, options.dtype)
-  options.generator.normal(array.storage.data)
-  return finish(array, options)
-}
+export const randn = (...args: ShapeAnd<RandomOptions>): Tensor => drawn('randn', args, (generator, out) => generator.normal(out))
 
 interface RandintOptions extends RandomOptions {
   readonly low?: number
