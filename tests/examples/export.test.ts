@@ -1,5 +1,5 @@
 /** What a model is exported to: a folder that is there as a whole or not at all. What its program computes is compared in tests/vit. */
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -122,5 +122,55 @@ test('an export that was killed while it replaced another has lost neither, and 
   assert.throws(() => exportNew(out), (error: unknown) => error instanceof RunError && /would be overwritten/.test(error.message))
   assert.equal([readdirSync(folder), readdirSync(out).length], [['pytorch'], 4])
 })
+
+const python = ['python3', '/usr/bin/python3'].find((command) => spawnSync(command, ['-c', 'import numpy, torch']).status === 0)
+
+/** Where a Python has PyTorch: what the program of an export does in two processes, which are told to end with `signal` once they have trained an epoch. */
+async function trainInPython(out: string, args: readonly string[], signal?: 'SIGINT' | 'SIGTERM') {
+  const child = spawn(python ?? '', [join(out, 'train.py'), '--processes', '2', ...args], { env: { ...process.env, OMP_NUM_THREADS: '1' }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const written = { out: '', err: '' }
+  child.stdout.on('data', (text) => {
+    written.out += text
+    if (signal && written.out.includes('epoch 1/')) child.kill(signal)
+  })
+  child.stderr.on('data', (text) => (written.err += text))
+  const code = await new Promise((resolve) => child.on('close', resolve))
+  return { code, ...written }
+}
+
+if (python !== undefined) {
+  test('the program finds the same loss in PyTorch, trains, and ends without a word when it is told to', async () => {
+    const out = join(folder, 'pytorch')
+    const { loss } = exportNew(out)
+    const trained = await trainInPython(out, [])
+    assert.equal([trained.code, trained.err], [0, ''])
+    const [, there, here] = /^2 processes, loss of the sample ([\d.]+), in vitgrad ([\d.]+)\nepoch 1\/1: loss /.exec(trained.out) ?? []
+    assert.is(here, loss.toFixed(6))
+    assert.ok(Math.abs(Number(there) - loss) < 2e-6, there)
+    buildModel(architectures[0]).loadStateDict(io.loadSafetensors(join(out, 'trained.safetensors')))
+
+    const goingOn = await trainInPython(out, ['--model', join(out, 'trained.safetensors'), '--epochs', '2000'], 'SIGTERM')
+    assert.equal([goingOn.code, goingOn.err], [143, ''])
+    assert.match(goingOn.out, /^2 processes, loss of the sample [\d.]+\nepoch 1\//)
+    assert.equal((await trainInPython(out, ['--epochs', '2000'], 'SIGINT')).code, 130)
+  })
+
+  test('the program says in a line what it cannot use, whatever the number of processes', async () => {
+    const out = join(folder, 'pytorch')
+    exportNew(out)
+    exportNew(join(folder, 'other'), architectures[1])
+    writeFileSync(join(folder, 'broken'), 'broken')
+    const refused: readonly [args: readonly string[], message: RegExp][] = [
+      [['--model', join(folder, 'other', 'model.safetensors')], /^\S+other.model\.safetensors is another kind of model than \S+: go on with it by the train\.py that was exported with it\n$/],
+      [['--data', join(folder, 'broken')], /^\S+broken is no whole safetensors file \(.*\)\n$/],
+      [['--out', folder], /^--out \S+ cannot be written: give a file in a folder that is there and where you may write\n$/],
+    ]
+    for (const [args, message] of refused) {
+      const { code, err } = await trainInPython(out, args)
+      assert.match(err, message)
+      assert.is(code, 1)
+    }
+  })
+}
 
 test.run()
