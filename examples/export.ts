@@ -32,10 +32,10 @@ await runProgram('npm run export --', () => {
   refuseStray(given, card)
   const { out = `${file.replace(/\.safetensors$/, '')}-pytorch`, folder = `data/${card.data}`, sampleSize = 64, overwrite = false } = given
   const { architecture, normalization } = card
-  const { test } = openTestPictures({ data: card.data, folder, testSize: sampleSize, imageSize: card.shape[1], badPictures: 'error' })
-  const [[pictures, labels]] = new data.DataLoader(test, { batchSize: test.length })
+  const { test } = openTestPictures({ data: card.data, folder, testSize: undefined, imageSize: card.shape[1], badPictures: 'error' })
+  const [[pictures, labels]] = new data.DataLoader(test, { batchSize: sampleSize })
   const { files, loss } = exportModel(out, model, { architecture, normalization, sample: { pictures, labels }, metadata: { vitgrad: JSON.stringify(card) }, overwrite })
   const program = asWord(join(out, files[0]))
   console.log(`wrote ${files.join(', ')} to ${out}`)
-  console.log(`The loss of ${test.length} test pictures is ${loss.toFixed(6)}. To go on in PyTorch: python3 ${program} --processes 2; torchrun starts ${files[0]} on several machines.`)
+  console.log(`The loss of ${labels.numel()} test pictures is ${loss.toFixed(6)}. To go on in PyTorch: python3 ${program} --processes 2; torchrun starts ${files[0]} on several machines.`)
 })

@@ -1,6 +1,7 @@
 /** Pictures to learn from and to test with, by their name. */
-import { data, stack, tensor, type Generator, type Tensor } from 'vitgrad'
+import { data, stack, tensor, ValueError, type Generator, type Tensor } from 'vitgrad'
 import type { PictureKind } from './architecture.ts'
+import { tooFew } from './mistakes.ts'
 import { half, normalized, type Normalization } from './normalization.ts'
 import { openFolder } from './picture-folder.ts'
 import type { Settings } from './settings.ts'
@@ -23,6 +24,7 @@ export interface Choice extends Pick<Settings, 'data' | 'folder' | 'testSize' | 
 /** A set of pictures before it is known what is done to them: of its two parts, so many, each varied and normalised. */
 export interface Source extends PictureKind {
   readonly normalization: Normalization
+  /** Throws a UsageError where there are not so many. */
   read(part: 'train' | 'test', count: number | undefined, augmentation: readonly data.transforms.Transform[]): data.Dataset
 }
 
@@ -62,7 +64,14 @@ function sourceOf(choice: Choice): Source {
   const { data: name, folder } = choice
   const files = (reader: Reader, classes: readonly string[], shape: Source['shape'], normalization: Normalization): Source => ({
     classes, shape, normalization,
-    read: (part, count, augmentation) => reader(folder, { train: part === 'train', count, transform: normalized(augmentation, normalization) }),
+    read(part, count, augmentation) {
+      const first = (some: number | undefined) => reader(folder, { train: part === 'train', count: some, transform: normalized(augmentation, normalization) })
+      try {
+        return first(count)
+      } catch (error) {
+        throw error instanceof ValueError && count !== undefined ? tooFew(part, count, first(undefined).length) : error
+      }
+    },
   })
   switch (name) {
     case 'cifar10':

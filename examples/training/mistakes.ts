@@ -7,6 +7,9 @@ export class UsageError extends Error {}
 /** A run that cannot begin or go on: exit code 1. */
 export class RunError extends Error {}
 
+/** Of one part of a data set, more pictures were asked for than there are. */
+export const tooFew = (part: 'train' | 'test', asked: number, found: number) => new UsageError(`--${part}-size ${asked}: there are ${found} pictures to ${part === 'train' ? 'learn from' : 'test with'}`)
+
 /** Runs a program, tells its errors in words, and sets the exit code. `command` is what has a --help. */
 export async function runProgram(command: string, program: () => void | Promise<void>): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {}) // a reader that is gone, such as head, is no fault

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { data, DataError, Generator, randperm } from 'vitgrad'
 import type { Choice, Source } from './datasets.ts'
-import { RunError } from './mistakes.ts'
+import { RunError, tooFew } from './mistakes.ts'
 import { half, normalized } from './normalization.ts'
 import { readPicture } from './read-picture.ts'
 
@@ -22,6 +22,7 @@ export function openFolder({ data: folder, imageSize, badPictures, testWithAll =
     normalization: half,
     read(part, count, augmentation) {
       const { pictures, order } = parts[part]
+      if (count !== undefined && count > order.length) throw tooFew(part, count, order.length)
       return new data.Subset(pictures.withTransform(normalized(augmentation, half)), order.slice(0, count))
     },
   }

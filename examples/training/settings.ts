@@ -228,11 +228,10 @@ export function refuseStray(given: object, pictures: Pick<Settings, 'data'>): vo
 /** What is given and means nothing is a mistake, which would else pass silently. */
 function checkTogether(given: GivenSettings, settings: Settings): void {
   refuse(CONDITIONS, given, settings)
-  const { schedule, warmup, epochs, mixup, cutmix, batch, dim, mlp, ema, resume, overwrite } = settings
+  const { warmup, epochs, mixup, cutmix, batch, dim, mlp, ema, resume, overwrite } = settings
   if (resume && overwrite) throw new UsageError('--resume goes on with a run and --overwrite deletes it: give one of them')
   if (ema === 1) throw new UsageError('--ema 1: a mean that keeps everything never learns; give a number below 1, such as 0.999')
   if (dim * mlp < 1) throw new UsageError(`--mlp ${mlp} leaves the perceptrons without a single number: give at least 1 / ${dim}`)
   if (warmup > epochs) throw new UsageError(`--warmup ${warmup} is longer than the ${epochs} epochs of the run`)
-  if (schedule === 'onecycle' && warmup === 0) throw new UsageError('--schedule onecycle begins with a rise: give a --warmup above 0, or --schedule cosine')
   if ((mixup > 0 || cutmix > 0) && batch === 1) throw new UsageError('--mixup and --cutmix mix the pictures of a batch: give a --batch above 1')
 }

@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { nn, optim } from 'vitgrad'
 import { UsageError } from '../../examples/training/mistakes.ts'
+import { chooseSchedule } from '../../examples/training/optimization.ts'
 import { complete, differences, help, parseSettings, settingsFromConfig, settingsToConfig, type GivenSettings } from '../../examples/training/settings.ts'
 
 function parse(...argv: string[]): GivenSettings {
@@ -68,12 +70,22 @@ test('settings that mean nothing beside others are refused, and so are those tha
     [['--resume'], /--resume means something only with --out/],
     [['--out', 'x', '--resume', '--overwrite'], /give one of them/],
     [['--warmup', '3'], /longer than the 2 epochs/],
-    [['--schedule', 'onecycle', '--warmup', '0'], /begins with a rise/],
     [['--cutmix', '1', '--batch', '1'], /give a --batch above 1/],
     [['--ema', '1'], /below 1/],
     [['--mlp', '0'], /--mlp 0 leaves the perceptrons without a single number/],
   ]
   for (const [argv, message] of refused) assert.throws(() => complete(parse(...argv)), refusal(message), argv.join(' '))
+})
+
+test('one cycle rises for the warm-up, and begins at the top where that has no more than a step', () => {
+  const firstRate = (warmup: string) => {
+    const settings = complete(parse('--schedule', 'onecycle', '--lr', '0.1', '--epochs', '2', '--warmup', warmup))
+    const optimizer = new optim.AdamW(new nn.Linear(1, 1).parameters())
+    chooseSchedule(optimizer, settings, 10)
+    return optimizer.paramGroups[0].lr
+  }
+  for (const warmup of ['0.5', '0.2']) assert.ok(firstRate(warmup) < 0.0041, warmup) // lr / 25
+  for (const warmup of ['0.1', '0.05', '0']) assert.ok(firstRate(warmup) > 0.099, warmup)
 })
 
 test('the settings of a run come back from its config, without what means nothing in it', () => {

@@ -175,6 +175,16 @@ test('pictures in folders are learnt from; one that is broken is named, or left 
   assert.match(out, /on 36 pictures .*, tested on 4/)
 })
 
+test('more pictures than there are is a usage error that names the flag', async () => {
+  const pictures = pictureFolder()
+  assertRefused(await command('train', ['--data', pictures, '--train-size', '37']), 2, /^--train-size 37: there are 36 pictures to learn from$/m)
+  const mnist = newFolder()
+  mkdirSync(mnist)
+  const idx = (...sizes: readonly number[]) => Buffer.concat([Buffer.from([0, 0, 8, sizes.length]), ...sizes.map((size) => Buffer.from([0, 0, 0, size])), Buffer.alloc(sizes.reduce((a, b) => a * b))])
+  for (const part of ['train', 't10k']) for (const [name, file] of [['images-idx3-ubyte', idx(3, 28, 28)], ['labels-idx1-ubyte', idx(3)]] as const) writeFileSync(join(mnist, `${part}-${name}`), file)
+  assertRefused(await command('train', ['--data', 'mnist', '--folder', mnist, '--test-size', '4']), 2, /^--test-size 4: there are 3 pictures to test with$/m)
+})
+
 test('a kept model is tested and asked', async () => {
   const folder = await aRun()
   const tested = await command('evaluate', [folder, '--test-size', '30'])
