@@ -28,7 +28,7 @@ export function loadCheckpoint(folder: RunFolder, training: Training, pictures: 
   const refuse = (what: string) => new RunError(`${file} belongs to another run: ${what}. Put back the right one, or begin anew with --overwrite.`)
   const kept = readCheckpoint(file)
   if (!kept.settings || !kept.pictures || !kept.training || !kept.metrics) throw refuse('it is no checkpoint of `npm run train`')
-  const other = differences(settingsFromConfig(kept.settings, file), training.settings)
+  const other = differences(settingsFromConfig(JSON.stringify(kept.settings), file), training.settings)
   if (other.length > 0) throw refuse(`it has ${other.join(', ')}`)
   checkPictures(kept.pictures, pictures)
   training.load(kept.training)

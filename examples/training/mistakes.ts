@@ -12,7 +12,14 @@ export const tooFew = (part: 'train' | 'test', asked: number, found: number) => 
 
 /** Runs a program, tells its errors in words, and sets the exit code. `command` is what has a --help. */
 export async function runProgram(command: string, program: () => void | Promise<void>): Promise<void> {
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {}) // a reader that is gone, such as head, is no fault
+  process.stderr.on('error', () => {})
+  let isFull = false
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') return // a reader that is gone, such as head, is no fault
+    if (!isFull) console.error(`the output cannot be written (${error.message})`)
+    isFull = true
+    process.exitCode = 1
+  })
   try {
     await program()
   } catch (error) {

@@ -91,7 +91,7 @@ function withNegativeNumbers(argv: readonly string[]): string[] {
 export function readConfig<O extends Options>(options: O, json: string, file: string): Given<O> {
   let config: unknown
   try {
-    config = JSON.parse(json)
+    config = JSON.parse(json.replace(/^\uFEFF/, '')) // some editors mark a file's encoding so
   } catch (error) {
     throw new UsageError(`${file} is no JSON: ${String(error instanceof Error ? error.message : error).replace(/\s+/g, ' ')}`)
   }

@@ -58,13 +58,11 @@ export class RunFolder {
       if (this.has('checkpoint.safetensors')) throw new RunError(`${file} is missing: put it back, or begin anew with --overwrite`)
       return undefined
     }
-    let config: unknown
     try {
-      config = JSON.parse(readFileSync(file, 'utf8'))
+      return complete(settingsFromConfig(readFileSync(file, 'utf8'), file))
     } catch (error) {
-      throw new RunError(`${file} cannot be read (${error instanceof Error ? error.message : error}): put it back, or begin anew with --overwrite`)
+      throw new RunError(`${error instanceof Error ? error.message : error}.\nPut back the right one, or begin anew with --overwrite.`)
     }
-    return complete(settingsFromConfig(Object(config), file))
   }
 
   /** Replaces a file as a whole, so that it is never seen half written. Throws a RunError where it cannot be. */

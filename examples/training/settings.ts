@@ -97,10 +97,8 @@ export function settingsToConfig(settings: Settings): Record<string, string | nu
   return Object.fromEntries(Object.entries(settings).flatMap(([name, value]) => (value === undefined || CALL.includes(name) || strayFrom(CONDITIONS, settings, name) ? [] : [[flagOf(name), value]])))
 }
 
-/** Reads what settingsToConfig made. `file` is what errors call it. */
-export function settingsFromConfig(config: object, file: string): GivenSettings {
-  return readConfig(options, JSON.stringify(config), file)
-}
+/** Reads what settingsToConfig made, as JSON. `file` is what errors call it. */
+export const settingsFromConfig = (json: string, file: string): GivenSettings => readConfig(options, json, file)
 
 /** What `asked` wants to be other than it is in `kept`, such as '--lr 0.1 (the run has 0.05)'. */
 export function differences(asked: GivenSettings, kept: Settings): string[] {

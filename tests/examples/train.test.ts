@@ -91,6 +91,8 @@ test('a checkpoint of another run, and one that is broken, are refused', async (
   assertRefused(await command('train', ['--out', folder, '--resume']), 1, /checkpoint\.safetensors belongs to another run: it has --dim 16 \(the run has 32\)/)
   writeFileSync(join(folder, 'checkpoint.safetensors'), 'broken')
   assertRefused(await command('train', ['--out', folder, '--resume']), 1, /checkpoint\.safetensors is no whole safetensors file.*\nPut back a whole one, or begin anew with --overwrite/)
+  writeFileSync(settings, 'null')
+  assertRefused(await command('train', ['--out', folder, '--resume']), 1, /settings\.json holds no object.*\nPut back the right one, or begin anew with --overwrite/)
 })
 
 test('a run that lacks one of its files does not begin anew by itself', async () => {
@@ -156,6 +158,12 @@ test('what cannot be meant is a usage error', async () => {
   assertRefused(await command('train', ['--config', 'README.md']), 2, /README\.md is no JSON/)
   assertRefused(await command('predict', []), 2, /name a run or a model file, and pictures/)
 })
+
+if (existsSync('/dev/full'))
+  test('an output that cannot be written is no success', () => {
+    const { status, stderr } = spawnSync('bash', ['-c', 'exec "$0" --import tsx examples/train.ts --help > /dev/full', process.execPath], { cwd: root, encoding: 'utf8' })
+    assert.equal([status, stderr], [1, 'the output cannot be written (ENOSPC: no space left on device, write)\n'])
+  })
 
 test('missing data are named, with what to do', async () => {
   assertRefused(await command('train', ['--data', 'cifar10', '--folder', newFolder()]), 1, /data_batch_1\.bin cannot be read[^]*npm run data:cifar10/)
