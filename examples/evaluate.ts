@@ -25,6 +25,7 @@ const help = `Tests a trained model on pictures that it has not learnt from.
 ${describe(options)}
   --help                    this text`
 
+const someOf = (classes: readonly string[]) => [...classes.slice(0, 3), ...(classes.length > 3 ? ['...'] : [])].join(', ')
 const percent = (share: number) => `${(100 * share).toFixed(2)} %`
 
 await runProgram('npm run evaluate --', async () => {
@@ -35,7 +36,7 @@ await runProgram('npm run evaluate --', async () => {
   const { data = card.data, folder = `data/${data}`, badPictures = 'error', testSize, batch = 100 } = given
   refuseStray(given, { data })
   const { test, classes, shape } = openTestPictures({ data, folder, testSize, badPictures, imageSize: card.shape[1], testWithAll: data !== card.data })
-  if (classes.join() !== card.classes.join()) throw new RunError(`${file} knows ${card.classes.length} classes (${card.classes.slice(0, 3).join(', ')}, ...), ${data} has ${classes.length} others (${classes.slice(0, 3).join(', ')}, ...): give the --data that it is made for`)
+  if (classes.join() !== card.classes.join()) throw new RunError(`${file} knows ${card.classes.length} classes (${someOf(card.classes)}), ${data} has ${classes.length} others (${someOf(classes)}): give the --data that it is made for`)
   if (shape.join() !== card.shape.join()) throw new RunError(`${file} takes pictures of ${card.shape.join(' x ')}, ${data} has ${shape.join(' x ')}: give the --data that it is made for`)
 
   const progress = startProgress('test', test.length)

@@ -15,7 +15,7 @@ export function openFolder({ data: folder, imageSize, badPictures, testWithAll =
   if (!existsSync(folder)) throw new RunError(`--data ${folder}: there is no such data set and no such folder`)
   const read = (path: string) => readFolder(path, imageSize, badPictures)
   const testFolder = ['test', 'val'].map((name) => join(folder, name)).find((path) => existsSync(path))
-  const parts = existsSync(join(folder, 'train')) && testFolder !== undefined ? twoFolders(read(join(folder, 'train')), read(testFolder)) : cut(read(folder), testWithAll)
+  const parts = existsSync(join(folder, 'train')) && testFolder !== undefined ? twoFolders(read(join(folder, 'train')), read(testFolder)) : cut(folder, read(folder), testWithAll)
   return {
     classes: parts.train.pictures.classes,
     shape: [3, imageSize, imageSize],
@@ -43,15 +43,15 @@ interface Parts {
 const shuffled = (length: number) => [...randperm(length, { generator: new Generator(0) }).data]
 
 function twoFolders(train: data.ImageDataset, test: data.ImageDataset): Parts {
-  if (train.classes.join() !== test.classes.join()) throw new RunError(`the folders to learn from and to test with have other classes: ${train.classes.join(', ')}; ${test.classes.join(', ')}`)
+  if (train.classes.join() !== test.classes.join()) throw new RunError(`the folders to learn from and to test with have other classes (${train.classes.join(', ')}; ${test.classes.join(', ')}): give both a folder for each class`)
   return { train: { pictures: train, order: shuffled(train.length) }, test: { pictures: test, order: shuffled(test.length) } }
 }
 
-function cut(pictures: data.ImageDataset, testWithAll: boolean): Parts {
+function cut(folder: string, pictures: data.ImageDataset, testWithAll: boolean): Parts {
   const order = shuffled(pictures.length)
   if (testWithAll) return { train: { pictures, order: [] }, test: { pictures, order } }
   const kept = Math.max(1, Math.round(TEST_SHARE * order.length))
-  if (order.length < 2) throw new RunError('one picture is not enough to learn and to test: add others')
+  if (order.length < 2) throw new RunError(`--data ${folder} holds one picture, which is not enough to learn and to test: add others`)
   return { train: { pictures, order: order.slice(kept) }, test: { pictures, order: order.slice(0, kept) } }
 }
 

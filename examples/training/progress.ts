@@ -1,4 +1,4 @@
-/** How far an epoch is: a bar on a terminal, and elsewhere a line now and then. */
+/** How far an epoch is: a bar on a terminal that can move its cursor, and elsewhere a line now and then. */
 import cliProgress from 'cli-progress'
 
 export interface Progress {
@@ -13,7 +13,7 @@ const QUIET_MS = 30_000
 
 /** Shows progress, of which `done` is done already, on standard error, so that standard output holds results alone. */
 export function startProgress(title: string, total: number, done = 0): Progress {
-  return process.stderr.isTTY ? bar(title, total, done) : lines(title, total)
+  return process.stderr.isTTY && process.env.TERM !== 'dumb' ? bar(title, total, done) : lines(title, total)
 }
 
 function bar(title: string, total: number, done: number): Progress {
