@@ -5,7 +5,7 @@ import { orderOf } from '../tensor/layout.ts'
 import { NDArray, type DType } from '../tensor/ndarray.ts'
 import { argumentsOf, optionsOf, required, type Arguments, type Given } from '../tensor/options.ts'
 import { defaultGenerator, type Generator } from '../tensor/random.ts'
-import { lane, linspaceNumbers } from '../tensor/sequence.ts'
+import { arangeNumber, linspaceNumbers } from '../tensor/sequence.ts'
 import { checkShape, inverseOrder, numelOf, showShape, type Shape } from '../tensor/shape.ts'
 import { overwritten } from './in-place.ts'
 import { checkTensors, constant, named } from './op.ts'
@@ -118,8 +118,7 @@ export function arange(...given: Arguments<[end: number], [], ArangeOptions> | A
   if (step === 0 || !((last - first) / step >= 0)) throw new ValueError('arange', `steps of ${step} do not lead from ${first} to ${last}`, 'give a step other than 0 in the direction of the end')
   const count = Math.ceil((last - first) / step)
   checkShape('arange', [count])
-  const value = (i: number) => Math.fround(first + (i - lane(i, count)) * step) + lane(i, count) * step
-  return finish(held('arange', NDArray.from(Float32Array.from({ length: count }, (_, i) => value(i)), [count]), options.dtype), options)
+  return finish(held('arange', NDArray.from(Float32Array.from({ length: count }, (_, i) => arangeNumber(first, step, i, count)), [count]), options.dtype), options)
 }
 
 interface LinspaceOptions extends TensorOptions {

@@ -1,8 +1,7 @@
 /** Sums of products in Einstein's notation, as permutations and, for each pair of operands, one batched matrix product, or one with broadcasting where nothing is summed. */
 import { ShapeError, ValueError } from '../tensor/errors.ts'
-import { NDArray } from '../tensor/ndarray.ts'
 import { numelOf, sameShape, showShape } from '../tensor/shape.ts'
-import { checkTensors, constant, named } from './op.ts'
+import { checkTensors, named } from './op.ts'
 import type { Tensor } from './tensor.ts'
 
 /** A tensor whose dimensions bear letters. */
@@ -83,10 +82,8 @@ function diagonal({ letters, x }: Term): Term {
   const second = [...letters].findIndex((letter, d) => letters.indexOf(letter) < d)
   if (second < 0) return { letters, x }
   const first = letters.indexOf(letters[second])
-  const others = x.shape.map((_, d) => d).filter((d) => d !== first && d !== second)
-  const along = constant(NDArray.from(Float32Array.from({ length: x.shape[first] }, (_, i) => i), [x.shape[first]], 'int64'))
-  const chosen = x.permute([first, second, ...others]).at(along, along)
-  return diagonal({ letters: [first, ...others].map((d) => letters[d]).join(''), x: chosen })
+  const others = letters.slice(0, second) + letters.slice(second + 1)
+  return diagonal({ letters: others, x: x.diagonal(0, first, second).movedim(-1, first) })
 }
 
 /** Sums over all letters but those to keep. */

@@ -1,7 +1,8 @@
 /** Python's index expressions: x.at(':', 0, '1:', '::2', '...', null, [0, 2], mask). */
 import { cast } from '../tensor/dtype.ts'
 import { IndexError, ShapeError, ValueError } from '../tensor/errors.ts'
-import { broadcastShapes, numelOf, showShape, type Shape } from '../tensor/shape.ts'
+import { orderOf } from '../tensor/layout.ts'
+import { broadcastShapes, inverseOrder, numelOf, showShape, type Shape } from '../tensor/shape.ts'
 import { constant, named, own } from './op.ts'
 import { checkedIndex, put, putAdd, take } from './ops/indexing.ts'
 import { slice } from './ops/views.ts'
@@ -81,8 +82,17 @@ export function nonzero(x: Tensor): Tensor[] {
   })
 }
 
-/** Evaluates an index expression: slices and numbers first, as views; then arrays and masks, which copy. */
-export function at(x: Tensor, expression: readonly Index[], isTensor: IsTensor): Tensor {
+interface Sliced {
+  /** What numbers, slices and new dimensions take: x itself where they take nothing away. */
+  readonly view: Tensor
+  /** An array or mask for the dimensions that it chooses from, ':' for any other. */
+  readonly rest: readonly (Tensor | ':')[]
+  /** Whether PyTorch records a slice although the view is of all of x. */
+  readonly isSliced: boolean
+}
+
+/** The first part of an index expression: numbers, slices and new dimensions, which make a view. */
+function sliced(x: Tensor, expression: readonly Index[], isTensor: IsTensor): Sliced {
   const entries = expression.map((index) => toEntry(index, isTensor))
   const used = entries.reduce<number>((sum, index) => sum + consumed(index), 0)
   if (used > x.ndim) throw new IndexError('at', `${used} indices were given for a tensor of shape ${showShape(x.shape)}`, `give at most ${x.ndim}`)
@@ -92,32 +102,50 @@ export function at(x: Tensor, expression: readonly Index[], isTensor: IsTensor):
   const full = dots === 1 ? entries.flatMap((index) => (index === '...' ? fill : [index])) : [...entries, ...fill]
 
   let view = x
-  const arrays: { dim: number; index: Tensor }[] = []
+  let isSliced = false
   let dim = 0
+  const rest: (Tensor | ':')[] = []
   for (const index of full) {
-    if (index === '...') dim++
-    else if (index === null) view = view.unsqueeze(dim++)
-    else if (typeof index === 'boolean') {
-      // A mask of no dimensions: it keeps the one element of a new dimension, or none.
-      view = view.unsqueeze(dim)
-      arrays.push({ dim: dim++, index: positions(index ? [0] : []) })
-    } else if (typeof index === 'number') view = view.select(dim, index)
-    else if (typeof index === 'string') {
-      const range = parseSlice(index, view.shape[dim])
-      // PyTorch records ':' and '0:' as slices of all, but not one that says where it stops.
-      const isWhole = range.size === view.shape[dim] && range.step === 1
-      if (!isWhole) view = slice([view], whole(view.shape).with(dim, range))
-      else if (view !== x && !saysItsStop(index, range.size)) named('SliceBackward0', view)
-      dim++
-    } else if (isTensor(index)) {
-      const isMask = index.array.dtype === 'bool'
-      if (isMask) view = mergeMasked(view, index, dim)
-      arrays.push({ dim: dim++, index: isMask ? trueIndices(index) : index })
+    if (typeof index === 'number') {
+      view = view.select(dim, index)
+      continue
     }
+    if (index === null || typeof index === 'boolean') view = view.unsqueeze(dim)
+    else if (typeof index === 'string' && index !== '...') {
+      const range = parseSlice(index, view.shape[dim])
+      const isWhole = range.size === view.shape[dim] && range.step === 1
+      // PyTorch records ':' and '0:' as slices of all, but not one that says where it stops.
+      const isRecorded = !isWhole || !saysItsStop(index, range.size)
+      if (!isWhole) view = slice([view], whole(view.shape).with(dim, range))
+      else if (view !== x && isRecorded) named('SliceBackward0', view)
+      isSliced ||= isRecorded
+    }
+    // A mask of no dimensions keeps the one element of a new dimension, or none.
+    rest.push(typeof index === 'boolean' ? positions(index ? [0] : []) : isTensor(index) ? index : ':')
+    dim += isTensor(index) ? consumed(index) : 1
   }
-  if (arrays.length > 0) return indexArrays(view, arrays)
-  const takesNoSlice = full.every((index, d) => index === '...' || (typeof index === 'string' && saysItsStop(index, x.shape[d])))
-  return view === x ? named(takesNoSlice ? 'AliasBackward0' : 'SliceBackward0', slice([x], whole(x.shape))) : view
+  return { view, rest, isSliced }
+}
+
+/** Evaluates an index expression: slices and numbers first, as views; then arrays and masks, which copy. */
+export function at(x: Tensor, expression: readonly Index[], isTensor: IsTensor): Tensor {
+  const { view, rest, isSliced } = sliced(x, expression, isTensor)
+  if (rest.some(isTensor)) return chosen(view, rest, isTensor)
+  const isOneSlice = expression.length === 1 && expression[0] !== '...'
+  return view === x ? named(isSliced || isOneSlice ? 'SliceBackward0' : 'AliasBackward0', slice([x], whole(x.shape))) : view
+}
+
+/** What is written to: a view of x, or x itself, and what arrays and masks choose of it, null without any. */
+export function partAt(x: Tensor, expression: readonly Index[], isTensor: IsTensor): { readonly part: Tensor; readonly rest: readonly (Tensor | ':')[] | null } {
+  if (!Array.isArray(expression)) throw new ValueError('indexPut_', `${String(expression)} is no index expression`, "give its entries as a list, like [':', [0, 2]]")
+  const { view, rest, isSliced } = sliced(x, expression, isTensor)
+  return { part: view === x && isSliced ? slice([x], whole(x.shape)) : view, rest: rest.some(isTensor) ? rest : null }
+}
+
+/** Throws unless `values` can be stretched to the shape that an index expression chooses. */
+export function checkFits(values: Tensor, chosen: Shape): void {
+  if (values.ndim > chosen.length || values.shape.some((size, d) => size !== 1 && size !== chosen.at(d - values.ndim)))
+    throw new ShapeError('indexPut_', `values of shape ${showShape(values.shape)} do not fit ${showShape(chosen)}, which the index chooses`, 'give one number, or values of that shape')
 }
 
 /**
@@ -128,8 +156,7 @@ export function replaceAt(x: Tensor, expression: readonly Index[], values: Tenso
   if (x.numel() > 2 ** 24) throw new IndexError('indexPut_', `the tensor of shape ${showShape(x.shape)} holds more than 2^24 numbers, whose places float32 cannot tell apart`, 'change a part of it, such as at(0)')
   const everywhere = NDArray.from(Float32Array.from({ length: x.numel() }, (_, i) => i), x.shape, 'int64')
   const places = at(constant(everywhere), expression, isTensor).contiguous()
-  if (values.ndim > places.ndim || values.shape.some((size, d) => size !== 1 && size !== places.shape.at(d - values.ndim)))
-    throw new ShapeError('indexPut_', `values of shape ${showShape(values.shape)} do not fit ${showShape(places.shape)}, which the index chooses`, 'give one number, or values of that shape')
+  checkFits(values, places.shape)
   const given = values.expand(places.shape)
   if (accumulate) return x.add(putAdd([given.reshape([-1]), places.reshape([-1])], [x.numel()]).reshape(x.shape))
   return put([x, given.dtype === x.dtype ? given : constant(cast('indexPut_', given.array, x.dtype)), places])
@@ -146,6 +173,18 @@ function mergeMasked(x: Tensor, mask: Tensor, dim: number): Tensor {
   return mask.ndim === 1 ? x : x.flatten(dim, dim + mask.ndim - 1)
 }
 
+/** The second part of an index expression: arrays and masks. */
+function chosen(x: Tensor, entries: readonly (Tensor | ':')[], isTensor: IsTensor): Tensor {
+  let merged = x
+  const arrays = entries.flatMap((index, dim) => {
+    if (!isTensor(index)) return []
+    const isMask = index.array.dtype === 'bool'
+    if (isMask) merged = mergeMasked(merged, index, dim)
+    return [{ dim, index: isMask ? trueIndices(index) : index }]
+  })
+  return indexArrays(merged, arrays)
+}
+
 /** Index arrays on several dimensions, broadcast together. The result has their shape where the first of them stood, or in front when they are apart. */
 function indexArrays(x: Tensor, arrays: readonly { dim: number; index: Tensor }[]): Tensor {
   const dims = arrays.map(({ dim }) => dim)
@@ -154,7 +193,7 @@ function indexArrays(x: Tensor, arrays: readonly { dim: number; index: Tensor }[
   const sizes = dims.map((d) => x.shape[d])
   if (numelOf(sizes) > 2 ** 24) throw new IndexError('at', `the indexed dimensions ${showShape(sizes)} hold more than 2^24 places, which float32 positions cannot tell apart`, 'index one dimension at a time')
   // One number for the position in all indexed dimensions together: ((i · size₁ + j) · size₂ + k) ...
-  checked.map((index) => index.shape).reduce((a, b) => broadcastShapes('at', a, b))
+  const shape = checked.map((index) => index.shape).reduce((a, b) => broadcastShapes('at', a, b))
   const flat = checked.reduce((sum, index, i) => sum.mul(sizes[i]).add(index))
   const rows = x.permute([...dims, ...others]).reshape([numelOf(sizes), ...others.map((d) => x.shape[d])])
   const taken = take([rows, flat.detach()])
@@ -162,5 +201,13 @@ function indexArrays(x: Tensor, arrays: readonly { dim: number; index: Tensor }[
   const front = adjacent ? others.filter((d) => d < dims[0]).length : 0
   const order = taken.shape.map((_, d) => d)
   const moved = [...order.slice(flat.ndim, flat.ndim + front), ...order.slice(0, flat.ndim), ...order.slice(flat.ndim + front)]
-  return own('IndexBackward0', front > 0 ? taken.permute(moved) : taken)
+  const around = (of: (d: number) => number, within: Shape) => [...others.slice(0, front).map(of), ...within, ...others.slice(front).map(of)]
+  const strides = x.stride()
+  const inputs = [around((d) => strides[d], shape.map(() => 0)), ...checked.map((index) => around(() => 0, index.array.expand(shape).strides))]
+  return own('IndexBackward0', laidOut(front > 0 ? taken.permute(moved) : taken, orderOf(around((d) => x.shape[d], shape), inputs)))
+}
+
+/** The same numbers with their dimensions in memory in the given order, in row-major order where that is null. */
+function laidOut(x: Tensor, order: readonly number[] | null): Tensor {
+  return order ? x.permute(order).contiguous().permute(inverseOrder(order)) : x.contiguous()
 }

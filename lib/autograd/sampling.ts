@@ -37,7 +37,7 @@ export function multinomial(probabilities: Tensor, ...given: Arguments<[numSampl
     if (!weights.every((weight) => weight >= 0 && weight < Infinity)) throw new ValueError('multinomial', 'a probability is negative, infinite or no number', 'give finite numbers of at least 0')
     if (!weights.some((weight) => weight > 0)) throw new ValueError('multinomial', 'all probabilities of a distribution are 0', 'give at least one above 0')
   }
-  if (replacement && numSamples > 1) {
+  if (replacement) {
     const drawn = new Float32Array(rows * numSamples)
     for (let row = 0; row < rows; row++) generator.categories(drawn.subarray(row * numSamples, (row + 1) * numSamples), numbers.subarray(row * categories, (row + 1) * categories))
     return constant(NDArray.from(drawn, [...shape.slice(0, -1), numSamples], 'int64'))

@@ -12,10 +12,10 @@ import * as engine from './engine.ts'
 import { enableGrad, isGradEnabled } from './grad-mode.ts'
 import { removable, type Hook, type Node } from './graph.ts'
 import { changeInPlace, overwritten } from './in-place.ts'
-import { at, nonzero, replaceAt, trueIndices, type Index } from './index-expression.ts'
+import { at, checkFits, nonzero, partAt, replaceAt, trueIndices, type Index } from './index-expression.ts'
 import { checkTensors, constant, indexVector, named, own, scalar, setTensorFactory } from './op.ts'
 import { gelu, relu, sigmoid, tanh, type GeluOptions } from './ops/activations.ts'
-import { add, compare, div, divRounded, isNaN, maximum, minimum, mul, pow, powTensor, sub } from './ops/arithmetic.ts'
+import { add, compare, div, divRounded, isNaN, lerp, maximum, minimum, mul, pow, powTensor, remainder, sub } from './ops/arithmetic.ts'
 import { clamp, type Bound } from './ops/clamp.ts'
 import { checkedIndex, gather, scatter, scatterAdd, take } from './ops/indexing.ts'
 import { cat, flip, stack } from './ops/joining.ts'
@@ -24,7 +24,7 @@ import { norm } from './ops/norm.ts'
 import * as pointwise from './ops/pointwise.ts'
 import { amax, amin, argExtremum, cumsum, logsumexp, prod, std } from './ops/reduce.ts'
 import { logSoftmax, softmax } from './ops/softmax.ts'
-import { median, sort, sortedIndices, topk, uniques } from './ops/sort.ts'
+import { median, medianOfAll, sort, sortedIndices, topk, uniques } from './ops/sort.ts'
 import { diag, diagonal, unfold } from './ops/strided.ts'
 import { sum } from './ops/sum.ts'
 import { triangle } from './ops/triangle.ts'
@@ -373,10 +373,10 @@ export class Tensor {
 
   /** x + other, or x + alpha · other with { alpha }. */
   add(other: Operand, given: Scaled = {}): Tensor {
-    return add([this, scaled('add', toTensor('add', other, this), given)])
+    return add([this, scaled(toTensor('add', other, this), optionsOf('add', given, { alpha: 1 }).alpha)])
   }
   sub(other: Operand, given: Scaled = {}): Tensor {
-    return sub([this, scaled('sub', toTensor('sub', other, this), given)])
+    return sub([this, scaled(toTensor('sub', other, this), optionsOf('sub', given, { alpha: 1 }).alpha)])
   }
   mul(other: Operand): Tensor {
     return mul([this, toTensor('mul', other, this)])
@@ -388,15 +388,18 @@ export class Tensor {
     if (roundingMode === null) return div([this, divisor])
     return named('DivBackward2', divRounded([this, divisor], checkWord('div', 'roundingMode', roundingMode, ['floor', 'trunc'])))
   }
-  /** x / other, rounded down. */
+  /** x / other, rounded down. As in PyTorch no gradient passes through it: that is refused. */
   floorDivide(other: Operand): Tensor {
-    return this.div(other, { roundingMode: 'floor' })
+    const quotient = named('NotImplemented', this.div(other, { roundingMode: 'floor' }))
+    if (quotient.requiresGrad)
+      quotient.registerHook(() => {
+        throw new GraphError('floorDivide', 'it has no gradient', "use div(other, { roundingMode: 'floor' }), whose gradient is 0, or detach() the tensor before")
+      })
+    return quotient
   }
   /** What is left of x after division by other, with the sign of other: Python's %. */
   remainder(other: Operand): Tensor {
-    const divisor = toTensor('remainder', other, this)
-    const quotient = this.detach().div(divisor.detach(), { roundingMode: 'floor' })
-    return named(typeof other === 'object' ? 'RemainderBackward1' : 'RemainderBackward0', this.sub(quotient.mul(divisor)))
+    return named(typeof other === 'object' ? 'RemainderBackward1' : 'RemainderBackward0', remainder([this, toTensor('remainder', other, this)]))
   }
   pow(exponent: Operand): Tensor {
     if (typeof exponent === 'number') return pow([this], exponent)
@@ -411,17 +414,17 @@ export class Tensor {
   /** this + weight · (end − this). */
   lerp(end: Tensor, weight: Operand): Tensor {
     checkTensors('lerp', [end])
-    return named(`LerpBackward${typeof weight === 'number' ? 0 : 1}`, this.add(end.sub(this).mul(weight)))
+    return named(`LerpBackward${typeof weight === 'number' ? 0 : 1}`, lerp([this, end, toTensor('lerp', weight)]))
   }
   /** this + value · a · b. */
   addcmul(a: Tensor, b: Tensor, given: ValueOptions = {}): Tensor {
     checkTensors('addcmul', [a, b])
-    return named('AddcmulBackward0', this.add(a.mul(b), { alpha: optionsOf('addcmul', given, { value: 1 }).value }))
+    return named('AddcmulBackward0', this.add(scaled(a, optionsOf('addcmul', given, { value: 1 }).value).mul(b)))
   }
   /** this + value · a / b. */
   addcdiv(a: Tensor, b: Tensor, given: ValueOptions = {}): Tensor {
     checkTensors('addcdiv', [a, b])
-    return named('AddcdivBackward0', this.add(a.div(b), { alpha: optionsOf('addcdiv', given, { value: 1 }).value }))
+    return named('AddcdivBackward0', this.add(scaled(a, optionsOf('addcdiv', given, { value: 1 }).value).div(b)))
   }
   neg(): Tensor {
     return pointwise.neg([this])
@@ -574,12 +577,12 @@ export class Tensor {
   }
   /** Cut off to a whole number. */
   trunc(): Tensor {
-    return this.dtype === 'float32' ? named('TruncBackward0', this.abs().floor().mul(this.sign())) : this.clone()
+    return this.dtype === 'float32' ? named('TruncBackward0', choosing(this.lt(0), this.ceil(), this.floor())) : this.clone()
   }
   /** To the nearest whole number, halves to the even one; `{ decimals: 2 }` to the nearest hundredth, `{ decimals: -2 }` to hundreds. */
   round(given: { readonly decimals?: number } = {}): Tensor {
-    const { decimals } = optionsOf('round', given, { decimals: 0 })
-    if (decimals === 0) return pointwise.round([this])
+    const { decimals } = optionsOf('round', given, { decimals: undefined })
+    if (decimals === undefined) return pointwise.round([this])
     if (!Number.isInteger(decimals)) throw new ValueError('round', `decimals = ${decimals} is not a whole number`, 'give the number of decimals to keep')
     const unit = 10 ** Math.abs(decimals)
     return named('RoundBackward1', decimals > 0 ? this.mul(unit).round().div(unit) : this.div(unit).round().mul(unit))
@@ -694,7 +697,7 @@ export class Tensor {
   }
   /** log Σ exp(x), without overflow. */
   logsumexp(...given: Arguments<[dim: Dims], [keepdim: boolean], { readonly dim: Dims; readonly keepdim?: boolean }>): Tensor {
-    return logsumexp([this], this.#reduction('logsumexp', given as Reducing).reduction)
+    return logsumexp([this.float()], this.#reduction('logsumexp', given as Reducing).reduction)
   }
   /**
    * (Σ |x|ᵖ)^(1/p) over all numbers or along dimensions; for p = ±Infinity the largest or smallest |x|, for 0 how many are not 0; 'fro' is
@@ -753,7 +756,7 @@ export class Tensor {
   median(...given: Arguments<[dim: number], [keepdim: boolean], ReduceOneOptions>): ValuesAndIndices
   median(...given: ReducingOne): Tensor | ValuesAndIndices {
     const { reduction, all } = this.#singleReduction('median', given)
-    if (all) return own('MedianBackward0', median(this.reshape([-1]), 0)[0].reshape([]))
+    if (all) return medianOfAll([this])
     const [d = 0] = reduction.dims
     const [values, indices] = median(this, d)
     if (reduction.keepdim || this.ndim === 0) return new ValuesAndIndices('median', own('MedianBackward1', values), indices)
@@ -762,7 +765,7 @@ export class Tensor {
   /** Running products along a dimension. */
   cumprod(...given: OfDim): Tensor {
     const d = normalizeDim('cumprod', argumentsOf('cumprod', given, { dim: required }).dim, this.ndim)
-    if (this.ndim === 0 || this.shape[d] === 0) return this.clone()
+    if (this.ndim === 0 || this.shape[d] === 0) return named('CumprodBackward0', this.mul(1))
     const products: Tensor[] = []
     for (const factor of this.unbind(d)) products.push(products.length > 0 ? products[products.length - 1].mul(factor) : factor.mul(1))
     return named('CumprodBackward0', stack(products, d))
@@ -881,6 +884,7 @@ export class Tensor {
     const [from, to] = [source, destination].map((dims) => [dims].flat().map((dim) => normalizeDim('movedim', dim, this.ndim)))
     if (from.length !== to.length || [from, to].some((dims) => new Set(dims).size !== dims.length))
       throw new ValueError('movedim', `[${from.join(', ')}] cannot be moved to [${to.join(', ')}]`, 'give as many places as dimensions, each once')
+    if (this.ndim === 0) return named('AliasBackward0', this.view([]))
     const order = this.shape.map((_, d) => d).filter((d) => !from.includes(d))
     for (const place of [...to].sort((a, b) => a - b)) order.splice(place, 0, from[to.indexOf(place)])
     return this.permute(order)
@@ -1022,7 +1026,7 @@ export class Tensor {
     return along.reduce<Tensor>((x, dim, i) => {
       const size = x.shape[normalizeDim('roll', dim, x.ndim)]
       const shift = size > 0 ? ((by[i] % size) + size) % size : 0
-      return named('RollBackward0', shift === 0 ? x.clone() : cat([x.narrow(dim, size - shift, shift), x.narrow(dim, 0, size - shift)], dim))
+      return named('RollBackward0', cat([x.narrow(dim, size - shift, shift), x.narrow(dim, 0, size - shift)], dim))
     }, this)
   }
   /** Below and on the diagonal of the last two dimensions as it is, 0 above. */
@@ -1053,6 +1057,8 @@ export class Tensor {
   /** A copy with `source` added at the places that gather would read. Same as torch.scatter_add. */
   scatterAdd(...given: Arguments<[dim: number, index: Tensor, src: Tensor], [], { readonly dim: number; readonly index: Tensor; readonly src: Tensor }>): Tensor {
     const { dim, index, src: source } = argumentsOf('scatterAdd', given, { dim: required, index: required, src: required })
+    checkTensors('scatterAdd', [index, source])
+    checkOneLabel('scatterAdd', source, this)
     return named('ScatterAddBackward0', scatterAdd([source, index], { dim, shape: this.shape }).add(this))
   }
   /** A copy with other numbers at the places that gather would read: those of `src`, or a number. Same as torch.scatter. */
@@ -1063,7 +1069,7 @@ export class Tensor {
     checkTensors('scatter', [index])
     const source = written instanceof Tensor ? written : constant(NDArray.full(index.shape, castNumber('scatter', Number(written), this.dtype), this.dtype))
     const d = normalizeDim('scatter', dim, this.ndim)
-    if (source.dtype !== this.dtype) throw new ValueError('scatter', `a source of ${source.dtype} does not fit into a tensor of ${this.dtype}`, 'call float() or long() on it')
+    checkOneLabel('scatter', source, this)
     return named(written instanceof Tensor ? 'ScatterBackward0' : 'ScatterBackward1', scatter([this, index, source], d))
   }
   /** Where elements are not 0: a row of indices for each, or with { asTuple: true } a vector for each dimension. */
@@ -1172,7 +1178,16 @@ export class Tensor {
   /** Puts values, or one value, in place of what at(...expression) reads, or adds them to it: indexPut_([':', [0, 2]], 1) is Python's x[:, [0, 2]] = 1. */
   indexPut_(expression: readonly Index[], values: Operand, ...given: Given<[accumulate: boolean], { readonly accumulate?: boolean }>): this {
     const { accumulate } = argumentsOf('indexPut_', given, { accumulate: false })
-    return this.#inPlace('indexPut_', (old) => named('IndexPutBackward0', replaceAt(old, expression, toTensor('indexPut_', values, old), accumulate, isTensor)))
+    const written = toTensor('indexPut_', values, this)
+    const { part, rest } = partAt(this, expression, isTensor)
+    if (rest) part.#inPlace('indexPut_', (old) => named('IndexPutBackward0', replaceAt(old, rest, written, accumulate, isTensor)))
+    else {
+      checkFits(written, part.shape)
+      if (accumulate) part.add_(written)
+      else if (written.ndim === 0 && part.ndim > 0) part.fill_(written)
+      else part.copy_(written)
+    }
+    return this
   }
   /** `value` where the mask is not 0. */
   maskedFill_(...given: Filling): this {
@@ -1214,10 +1229,11 @@ export class Tensor {
 
 const isTensor = (index: unknown): index is Tensor => index instanceof Tensor
 
-/** alpha · other */
-function scaled(operation: string, other: Tensor, given: Scaled): Tensor {
-  const { alpha } = optionsOf(operation, given, { alpha: 1 })
-  return alpha === 1 ? other : other.mul(alpha)
+const scaled = (x: Tensor, factor: number): Tensor => (factor === 1 ? x : x.mul(factor))
+
+/** Throws unless what is scattered bears the label of the tensor that it goes into. */
+function checkOneLabel(operation: string, source: Tensor, into: Tensor): void {
+  if (source.dtype !== into.dtype) throw new ValueError(operation, `a source of ${source.dtype} does not fit into a tensor of ${into.dtype}`, 'call float() or long() on it')
 }
 
 /** The probabilities, if they are a tensor of floats. */

@@ -9,7 +9,7 @@ import { broadcastShapes, sameShape } from './shape.ts'
 
 const comparisons: ReadonlySet<string> = new Set(['gt', 'ge', 'lt', 'le', 'eq', 'ne', 'isNaN'])
 /** What of whole numbers is a whole number again. */
-const wholes: ReadonlySet<string> = new Set(['add', 'sub', 'mul', 'maximum', 'minimum', 'neg', 'abs', 'sign', 'floor', 'ceil', 'round', 'relu'])
+const wholes: ReadonlySet<string> = new Set(['add', 'sub', 'mul', 'maximum', 'minimum', 'atLeast', 'atMost', 'neg', 'abs', 'sign', 'floor', 'ceil', 'round', 'relu'])
 
 /** What there is not of masks, as in torch. */
 const notOfMasks: ReadonlySet<string> = new Set(['sub', 'neg', 'abs', 'floor', 'ceil', 'round', 'relu'])
@@ -27,13 +27,18 @@ const toArray = (x: Operand): NDArray => (typeof x === 'number' ? NDArray.full([
 const stretch = (x: NDArray, shape: readonly number[]) => (sameShape(x.shape, shape) ? x : x.expand(shape))
 
 export function unary(op: UnaryOp, x: NDArray): NDArray {
-  return inOrder(x.shape, resultType(op, x), [x], (out, input) => kernels().unary(op, out, input))
+  const y = inOrder(x.shape, resultType(op, x), [x], (out, input) => kernels().unary(op, out, input))
+  return op === 'neg' ? withOneZero(y) : y
 }
+
+/** Of whole numbers there is no −0: it would show once they are divided by. */
+const withOneZero = (x: NDArray): NDArray => (x.dtype === 'int64' ? binary('add', x, NDArray.full([], 0, 'int64')) : x)
 
 export function binary(op: BinaryOp, first: Operand, second: Operand): NDArray {
   const [a, b] = [toArray(first), toArray(second)]
   const shape = broadcastShapes(op, a.shape, b.shape)
-  return inOrder(shape, resultType(op, a, b), [stretch(a, shape), stretch(b, shape)], (out, x, y) => kernels().binary(op, out, x, y))
+  const result = inOrder(shape, resultType(op, a, b), [stretch(a, shape), stretch(b, shape)], (out, x, y) => kernels().binary(op, out, x, y))
+  return op === 'mul' ? withOneZero(result) : result
 }
 
 /** The first where condition is not 0, else the second. */
@@ -46,13 +51,24 @@ export function where(condition: NDArray, first: Operand, second: Operand): NDAr
 export type Rounding = 'floor' | 'trunc'
 
 /** a / b as a whole number: the next lower one, or the one towards 0. Whole numbers stay whole, and cannot be divided by 0. Same as torch.div with rounding_mode. */
-export function divideRounded(a: NDArray, b: NDArray, mode: Rounding): NDArray {
-  const shape = broadcastShapes('div', a.shape, b.shape)
+export const divideRounded = (a: NDArray, b: NDArray, mode: Rounding): NDArray => quotients('div', a, b, mode === 'floor' ? floorDivide : (x, y) => Math.trunc(Math.fround(x / y)))
+
+/** What is left of a after division by b, with the sign of b: Python's %. Whole numbers are not divided by 0. */
+export const remainder = (a: NDArray, b: NDArray): NDArray =>
+  quotients('remainder', a, b, (x, y) => {
+    const rest = x % y
+    return rest !== 0 && y < 0 !== rest < 0 ? rest + y : rest
+  })
+
+/** Something of the division of each pair of numbers, computed one by one. */
+function quotients(operation: string, a: NDArray, b: NDArray, f: (x: number, y: number) => number): NDArray {
+  const shape = broadcastShapes(operation, a.shape, b.shape)
   const dtype = countedAs(promote(a.dtype, b.dtype))
-  const [over, under] = [a.expand(shape).values(), b.expand(shape).values()]
-  if (dtype === 'int64' && under.includes(0)) throw new ValueError('div', 'whole numbers are divided by 0', 'divide by another number, or use float()')
-  const round = mode === 'floor' ? floorDivide : (x: number, y: number) => Math.trunc(Math.fround(x / y))
-  return NDArray.from(over.map((value, i) => round(value, under[i])), shape, dtype)
+  if (dtype === 'int64' && b.values().includes(0) && !shape.includes(0)) throw new ValueError(operation, 'whole numbers are divided by 0', 'divide by another number, or use float()')
+  return withOneZero(inOrder(shape, dtype, [stretch(a, shape), stretch(b, shape)], (out, x, y) => {
+    const [numbers, over, under] = [out.values(), x.values(), y.values()]
+    for (let i = 0; i < numbers.length; i++) numbers[i] = f(over[i], under[i])
+  }))
 }
 
 /** ⌊x / y⌋ by what is left over, as in Python: 1 / 0.1 is 9 here, since 0.1 is a little more than a tenth in float32. */
@@ -61,5 +77,5 @@ function floorDivide(x: number, y: number): number {
   const rest = x % y
   const quotient = Math.fround(Math.fround(x - rest) / y) - (rest !== 0 && y < 0 !== rest < 0 ? 1 : 0)
   const lower = Math.floor(quotient)
-  return quotient - lower > 0.5 ? lower + 1 : lower
+  return quotient === 0 ? 0 * (x / y) : quotient - lower > 0.5 ? lower + 1 : lower
 }

@@ -16,7 +16,10 @@ export function reduce(op: ReduceOp, x: NDArray, dims: readonly number[], keepdi
   if (op === 'max' || op === 'min') refuseEmpty(op, x, dims)
   const kept = x.shape.map((_, d) => d).filter((d) => !dims.includes(d))
   const out = NDArray.empty(kept.map((d) => x.shape[d]), op === 'max' || op === 'min' ? x.dtype : countedAs(x.dtype))
-  kernels().reduce(op, out, x.permute([...kept, ...dims]), dims.length)
+  const rows = x.permute([...kept, ...dims])
+  // A sum of one number is that number added to 0, which makes 0 of −0.
+  if (op === 'sum' && dims.every((d) => x.shape[d] === 1)) kernels().binary('add', out, rows.restride(out.shape, (strides) => strides.slice(0, kept.length)), NDArray.full([], 0).expand(out.shape))
+  else kernels().reduce(op, out, rows, dims.length)
   return keepdim ? out.reshape(x.shape.map((size, d) => (dims.includes(d) ? 1 : size))) : out
 }
 

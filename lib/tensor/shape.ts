@@ -35,6 +35,7 @@ export function rowMajorStrides(shape: Shape): number[] {
 
 /** Throws unless every size is a whole number of at least 0 and the numbers can be stored. */
 export function checkShape(operation: string, shape: Shape): void {
+  if (!Array.isArray(shape)) throw new ShapeError(operation, `${String(shape)} is no shape`, 'give a list of whole sizes')
   for (const size of shape)
     if (!Number.isInteger(size) || size < 0)
       throw new ShapeError(operation, `${showShape(shape)} is no shape: ${size} is not a whole number of at least 0`, 'give whole sizes')

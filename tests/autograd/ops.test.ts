@@ -224,6 +224,9 @@ const examples: Readonly<Record<string, readonly Example[]>> = {
     const rstd = centred.square().mean(1).add(1e-5).pow(-0.5)
     return layerNormBackward([grad, x, x.mean(1).detach(), rstd.detach(), w], { shape: [4], eps: 1e-5, sum: null })
   }, normal(2, 4), normal(2, 4), normal(4)]],
+  median: [[(x) => curved(x.median()), distinct(2, 3)]],
+  remainder: [[(a, b) => curved(a.remainder(b)), given(normal(4).detach(), (_, i) => i - 1.3), given(normal(4).detach(), (_, i) => 0.7 + i / 10)], [(a) => curved(a.remainder(-0.9)), given(normal(2, 2).detach(), (_, i) => i - 1.3)]],
+  lerp: [[(a, b, w) => a.lerp(b, w), normal(2, 3), normal(3), given(normal(3).detach(), (_, i) => i / 3 + 0.1)], [(a, b) => curved(a.lerp(b, 0.75)), normal(2), normal(2)], [(a, b) => curved(a.lerp(b, 0.25)), normal(2, 1), normal(2)]],
 }
 
 test('every operation has an example', () => {

@@ -57,8 +57,8 @@ const names: Readonly<Record<string, readonly (() => Tensor)[]>> = {
   UnsqueezeBackward0: [() => x.unsqueeze(0), () => x.at(null)],
   // A slice of all that says where it stops is none: PyTorch hands out x itself.
   SelectBackward0: [() => x.select(0, 1), () => x.at(':', 0), () => x.at(0, '0:3'), () => x.at(0, ':3')],
-  SliceBackward0: [() => x.at(':', '1:'), () => x.at(0, ':'), () => x.at(':'), () => x.narrow(1, 0, 2), () => x.at(0, '0:'), () => x.at(0, '0:2')],
-  AliasBackward0: [() => x.at('...'), () => x.at(':2'), () => x.at('0:2', '...')],
+  SliceBackward0: [() => x.at(':', '1:'), () => x.at(0, ':'), () => x.at(':'), () => x.narrow(1, 0, 2), () => x.at(0, '0:'), () => x.at(0, '0:2'), () => x.at(':2')],
+  AliasBackward0: [() => x.at('...'), () => x.at('0:2', '...')],
   IndexBackward0: [() => x.at([0, 1]), () => x.at(x.gt(2))],
   SplitBackward0: [() => x.split(1)[0], () => x.chunk(2)[1]],
   SplitWithSizesBackward0: [() => x.split([1, 2], 1)[0]],

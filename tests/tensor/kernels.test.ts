@@ -23,7 +23,7 @@ function repeatedly(times: number, run: (draw: Draw) => void): void {
 
 const unary: Partial<Record<UnaryOp, (x: number) => number>> = {
   neg: (x) => -x, abs: Math.abs, exp: Math.exp, reciprocal: (x) => 1 / x, sin: Math.sin, cos: Math.cos, tanh: Math.tanh,
-  sigmoid: (x) => Math.exp(x) / (1 + Math.exp(x)), relu: (x) => Math.max(x, 0), floor: Math.floor, ceil: Math.ceil, sqrt: Math.sqrt, log: Math.log,
+  sigmoid: (x) => Math.exp(x) / (1 + Math.exp(x)), relu: (x) => Math.max(x, 0), floor: Math.floor, ceil: Math.ceil, sqrt: Math.sqrt, log: Math.log, log2: Math.log2, log10: Math.log10,
 }
 const binary: Partial<Record<BinaryOp, (a: number, b: number) => number>> = {
   add: (a, b) => a + b, sub: (a, b) => a - b, mul: (a, b) => a * b, div: (a, b) => a / b, pow: (a, b) => a ** b, maximum: Math.max, minimum: Math.min,

@@ -20,13 +20,13 @@ const ULP = 2 ** -23
 
 /** How far each operation may be from the reference, which computes in double precision and rounds once. */
 const unaryTolerances: Record<UnaryOp, { readonly relative?: number; readonly absolute?: number }> = {
-  neg: {}, abs: {}, sign: {}, sqrt: {}, reciprocal: {}, relu: {}, floor: {}, ceil: {}, round: {}, isNaN: {}, sin: {}, cos: {},
+  neg: {}, abs: {}, sign: {}, sqrt: {}, reciprocal: {}, relu: {}, floor: {}, ceil: {}, round: {}, isNaN: {}, sin: {}, cos: {}, log2: {}, log10: {},
   exp: { relative: 2 * ULP, absolute: 2e-38 }, log: { relative: 2 * ULP }, tanh: { relative: 2 * ULP }, sigmoid: { relative: 2.5 * ULP, absolute: 1e-38 },
   erf: { relative: 2 * ULP }, gelu: { relative: 2 * ULP, absolute: 1.5e-7 }, geluTanh: { relative: 8 * ULP, absolute: 1e-7 },
 }
 
 const binaryTolerances: Record<BinaryOp, { readonly relative?: number; readonly absolute?: number }> = {
-  add: {}, sub: {}, mul: {}, div: {}, pow: {}, maximum: {}, minimum: {}, gt: {}, ge: {}, lt: {}, le: {}, eq: {}, ne: {}, reluBackward: {},
+  add: {}, sub: {}, mul: {}, div: {}, pow: {}, maximum: {}, minimum: {}, atLeast: {}, atMost: {}, gt: {}, ge: {}, lt: {}, le: {}, eq: {}, ne: {}, reluBackward: {},
   tanhBackward: { relative: 2 * ULP, absolute: 1e-6 }, sigmoidBackward: { relative: 2 * ULP, absolute: 1e-6 },
   geluBackward: { relative: 2 * ULP, absolute: 1e-6 }, geluTanhBackward: { relative: 2 * ULP, absolute: 2e-6 },
 }

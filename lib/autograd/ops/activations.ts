@@ -1,8 +1,8 @@
 /** Activation functions. Their backward rules are operations of their own, so that one pass over the numbers is enough. */
 import { binary, unary, where } from '../../tensor/elementwise.ts'
-import type { NDArray } from '../../tensor/ndarray.ts'
+import { NDArray } from '../../tensor/ndarray.ts'
 import { gradThrough } from '../engine.ts'
-import { defineOp, type Gradients } from '../op.ts'
+import { constant, defineOp, type Gradients } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
 import { log1pOf, ofOutput } from './pointwise.ts'
 import { choosing } from './where.ts'
@@ -13,13 +13,13 @@ type GradAnd = [grad: NDArray, x: NDArray]
 /** max(x, 0), with gradient 0 at 0. */
 export const relu = ofOutput('relu', (grad, y) => reluBackward([grad, y]))
 
-/** The gradient where y > 0, else 0: linear in the gradient, constant in y. */
+/** The gradient where y > 0, else 0: linear in the gradient, constant in y, whose gradient is 0 and not missing, as in PyTorch. */
 export const reluBackward = defineOp('threshold_backward', {
   forward(ctx, [grad, y]: GradAnd) {
     ctx.save(y)
     return binary('reluBackward', grad, y)
   },
-  backward: ({ saved: [y] }, grad): Gradients => [reluBackward([grad, y]), null],
+  backward: ({ saved: [y], shapes, needs }, grad): Gradients => [reluBackward([grad, y]), needs[1] ? constant(NDArray.zeros(shapes[1])) : null],
 })
 
 export const tanh = ofOutput('tanh', (grad, y) => tanhBackward([grad, y]))

@@ -1,7 +1,7 @@
 /** Arithmetic of two tensors with broadcasting; gradients are summed back to each operand's shape. */
 import { cast, dtypeBeside, promote } from '../../tensor/dtype.ts'
 import { ValueError } from '../../tensor/errors.ts'
-import { binary, divideRounded, unary, type Rounding } from '../../tensor/elementwise.ts'
+import { binary, divideRounded, remainder as remainderOf, unary, where, type Rounding } from '../../tensor/elementwise.ts'
 import { NDArray } from '../../tensor/ndarray.ts'
 import type { BinaryOp } from '../../tensor/kernels/kernels.ts'
 import { constant, defineOp } from '../op.ts'
@@ -56,12 +56,25 @@ export const divRounded = defineOp('div_rounded', {
   backward: ({ shapes, needs }) => shapes.map((shape, i) => (needs[i] ? constant(NDArray.zeros(shape)) : null)),
 })
 
+/** What is left of a after division by b, with the sign of b. d(a % b) = da − ⌊a / b⌋ · db */
+export const remainder = defineOp('remainder', {
+  forward(ctx, [a, b]: Two) {
+    if (ctx.needs[1]) ctx.save(a, b)
+    return remainderOf(a, b)
+  },
+  backward(ctx, grad) {
+    const [a, b] = ctx.saved
+    return unbroadcast(ctx, () => grad, () => grad.neg().mul(divRounded([a, b], 'floor')))
+  },
+})
+
 /** d(xᵖ) = p · xᵖ⁻¹ · dx for a number p. As in PyTorch ±½ is the square root, which is another thing than the power at −0 and −∞. */
 export const pow = defineOp('pow', {
   forward(ctx, [x]: [x: NDArray], exponent: number) {
     ctx.save(x)
     if (x.dtype !== 'float32' && exponent < 0 && Number.isInteger(exponent)) throw new ValueError('pow', `whole numbers have no whole power of ${exponent}`, 'call float() before')
     if (exponent === 0.5) return unary('sqrt', x)
+    if (exponent === -2) return unary('reciprocal', binary('mul', x, x))
     if (exponent === -0.5) return unary('reciprocal', unary('sqrt', x))
     const y = binary('pow', x, exponent)
     return exponent >= 0 ? y.labelled(dtypeBeside(exponent, x.dtype)) : y
@@ -81,6 +94,21 @@ export const powTensor = defineOp('pow_tensor', {
   backward(ctx, grad) {
     const [a, b] = ctx.saved
     return unbroadcast(ctx, () => choosing(b.eq(0), 0, grad.mul(b).mul(a.pow(b.sub(1)))), () => grad.mul(choosing(a.eq(0).mul(b.ge(0)), 0, a.pow(b).mul(a.log()))))
+  },
+})
+
+/** a + w · (b − a), from the nearer end on: b itself where w is 1. da is (1 − w), db is w, dw is b − a. */
+export const lerp = defineOp('lerp', {
+  forward(ctx, [a, b, w]: [a: NDArray, b: NDArray, w: NDArray]) {
+    ctx.save(w, ...(ctx.needs[2] ? [a, b] : []))
+    const difference = binary('sub', b, a)
+    const fromA = binary('add', a, binary('mul', w, difference))
+    const fromB = binary('sub', b, binary('mul', difference, binary('sub', 1, w)))
+    return where(binary('lt', unary('abs', w), 0.5), fromA, fromB)
+  },
+  backward(ctx, grad) {
+    const [w, a, b] = ctx.saved
+    return unbroadcast(ctx, () => grad.mul(w.neg().add(1)), () => grad.mul(w), () => grad.mul(b.sub(a)))
   },
 })
 

@@ -13,7 +13,7 @@ const clampNumbers = defineOp('clamp', {
   forward(ctx, [x]: [x: NDArray], [min, max]: readonly [number, number]) {
     ctx.save(x)
     const bound = (value: number) => NDArray.full([], value, Number.isFinite(value) ? dtypeBeside(value, x.dtype) : x.dtype)
-    return binary('minimum', binary('maximum', x, bound(min)), bound(max))
+    return binary('atMost', binary('atLeast', x, bound(min)), bound(max))
   },
   backward: ({ saved: [x] }, grad, [min, max]) => [choosing(x.ge(min).mul(x.le(max)), grad, 0)],
 })

@@ -13,14 +13,14 @@ import type { Tensor } from '../tensor.ts'
 const catOp = defineOp('cat', {
   forward(_, inputs: readonly NDArray[], dim: number) {
     const joined = inputs.filter((x) => !isLegacyEmpty(x))
-    if (joined.length === 0) return NDArray.zeros([0])
+    if (joined.length === 0) return NDArray.zeros([0], inputs.map((x) => x.dtype).reduce(promote))
     const [{ shape }] = joined
     if (shape.length === 0) throw new ShapeError('cat', 'a scalar has no dimension to join along', 'use stack(), or unsqueeze them first')
     const d = normalizeDim('cat', dim, shape.length)
     for (const x of joined)
       if (x.ndim !== shape.length || x.shape.some((size, i) => i !== d && size !== shape[i]))
         throw new ShapeError('cat', `${showShape(shape)} and ${showShape(x.shape)} cannot be joined along dimension ${d}`, 'all other sizes must be equal')
-    const out = NDArray.empty(shape.with(d, joined.reduce((sum, x) => sum + x.shape[d], 0)), joined.map((x) => x.dtype).reduce(promote))
+    const out = NDArray.empty(shape.with(d, joined.reduce((sum, x) => sum + x.shape[d], 0)), inputs.map((x) => x.dtype).reduce(promote))
     let start = 0
     for (const x of joined) {
       kernels().copy(out.narrow(d, start, x.shape[d]), x)

@@ -11,12 +11,12 @@ import { unbroadcast } from './sum.ts'
 /** (..., M, K) · (..., K, N), leading dimensions broadcast. dA = dC · Bᵀ, dB = Aᵀ · dC. */
 export const matmul = defineOp('matmul', {
   forward(ctx, [a, b]: [a: NDArray, b: NDArray]) {
-    ctx.save(a, b)
+    ctx.save(...(ctx.needs[1] ? [a] : []), ...(ctx.needs[0] ? [b] : []))
     return product(a, b)
   },
   backward(ctx, grad) {
-    const [a, b] = ctx.saved
-    return unbroadcast(ctx, () => grad.matmul(b.transpose(-1, -2)), () => a.transpose(-1, -2).matmul(grad))
+    const { saved } = ctx
+    return unbroadcast(ctx, () => grad.matmul(saved[saved.length - 1].transpose(-1, -2)), () => saved[0].transpose(-1, -2).matmul(grad))
   },
 })
 
@@ -24,10 +24,12 @@ export const matmul = defineOp('matmul', {
 export const addmm = defineOp('addmm', {
   optional: true,
   forward(ctx, [x, weight, bias]: [x: NDArray, weight: NDArray, bias: NDArray | null]) {
-    ctx.save(x, weight)
+    ctx.save(...(ctx.needs[1] ? [x] : []), ...(ctx.needs[0] ? [weight] : []))
     return product(rowsOf(x), weight.transpose(0, 1), bias).reshape(x.shape.with(-1, weight.shape[0]))
   },
-  backward({ saved: [x, weight], needs }, grad, _, arrived) {
+  backward({ saved, needs }, grad, _, arrived) {
+    const x = saved[0]
+    const weight = saved[saved.length - 1]
     const sum = arrived(0)
     if (sum) addProduct(rowsOf(sum), rowsOf(grad.array), weight.array)
     return [
@@ -60,7 +62,7 @@ export function matmulAny(operation: 'matmul' | 'mm' | 'bmm' | 'dot' | 'mv', a: 
   if (left.shape[left.ndim - 1] !== right.shape[right.ndim - 2])
     throw new ShapeError(operation, `${showShape(a.shape)} and ${showShape(b.shape)} cannot be multiplied: inner sizes ${left.shape[left.ndim - 1]} and ${right.shape[right.ndim - 2]} differ`, 'transpose one of them, or check the order of the arguments')
   const full = fewRows(left, right)
-  const name = operation === 'bmm' ? 'BmmBackward0' : nodeNames[`${a.ndim}·${b.ndim}`] ?? 'UnsafeViewBackward0'
+  const name = operation === 'bmm' ? 'BmmBackward0' : nodeNames[`${a.ndim}·${b.ndim}`] ?? (a.ndim === 2 && b.ndim > 2 && !isOfTransposed(b) ? nameOfTurned(full) : 'UnsafeViewBackward0')
   if (a.ndim > 1 && b.ndim > 1) return own(name, full)
   const shape = full.shape.filter((_, d) => !(a.ndim === 1 && d === full.ndim - 2) && !(b.ndim === 1 && d === full.ndim - 1))
   return own(name, full.reshape(shape))
@@ -73,7 +75,16 @@ export function checkLabels(operation: string, a: Tensor, b: Tensor): void {
 }
 
 /** What PyTorch ends a product with, by the dimensions of its operands. */
-const nodeNames: Readonly<Record<string, string>> = { '1·1': 'DotBackward0', '2·1': 'MvBackward0', '1·2': 'SqueezeBackward3', '2·2': 'MmBackward0', '2·3': 'CloneBackward0' }
+const nodeNames: Readonly<Record<string, string>> = { '1·1': 'DotBackward0', '2·1': 'MvBackward0', '1·2': 'SqueezeBackward3', '2·2': 'MmBackward0' }
+
+/** A matrix times a batch is made of the batch's transpose, and turned back by a copy where that makes a difference. */
+const nameOfTurned = ({ shape }: Tensor): string => (shape.slice(-2).includes(1) || shape.includes(0) ? 'TransposeBackward0' : 'CloneBackward0')
+
+/** Whether a batch is one of transposed matrices, which PyTorch multiplies as it is. */
+function isOfTransposed(batch: Tensor): boolean {
+  const [stride, , last] = batch.stride()
+  return batch.ndim === 3 && last !== 1 && stride === batch.shape[1] * batch.shape[2]
+}
 
 /** A batch times one matrix is a single product of all its rows; anything else goes as it is. */
 function fewRows(a: Tensor, b: Tensor): Tensor {

@@ -52,21 +52,12 @@ export const cos = ofInput('cos', (grad, x) => grad.mul(x.sin().neg()))
 /** erf'(x) = 2/√π · exp(−x²) */
 export const erf = ofInput('erf', (grad, x) => grad.mul(x.mul(x).neg().exp().mul(2 / Math.sqrt(Math.PI))))
 
-/** log x / log base: log2 and log10. */
-function logarithm(name: string, base: number) {
-  return defineOp(name, {
-    forward(ctx, [x]: One) {
-      ctx.save(x)
-      return binary('div', unary('log', x), Math.log(base))
-    },
-    backward: ({ saved: [x] }, grad) => [grad.div(x.mul(Math.log(base)))],
-  })
-}
-export const log2 = logarithm('log2', 2)
-export const log10 = logarithm('log10', 10)
+export const log2 = ofInput('log2', (grad, x) => grad.div(x.mul(Math.LN2)))
+export const log10 = ofInput('log10', (grad, x) => grad.div(x.mul(Math.LN10)))
 
 /** log(1 + x), also where 1 + x has lost most of x to rounding: then log(s) · x / (s − 1) with the rounded sum s. */
-export function log1pOf(x: NDArray): NDArray {
+export function log1pOf(given: NDArray): NDArray {
+  const x = given.labelled('float32')
   const sum = binary('add', x, 1)
   const log = unary('log', sum)
   const exact = where(binary('eq', sum, 1), x, binary('div', binary('mul', log, x), binary('sub', sum, 1)))
@@ -82,7 +73,8 @@ export const log1p = defineOp('log1p', {
 
 /** exp(x) − 1, also where the difference has lost most of x: then (e − 1) · x / log(e) with the rounded power e. */
 export const expm1 = defineOp('expm1', {
-  forward(ctx, [x]: One) {
+  forward(ctx, [given]: One) {
+    const x = given.labelled('float32')
     const power = unary('exp', x)
     const difference = binary('sub', power, 1)
     const exact = where(binary('eq', power, 1), x, binary('div', binary('mul', difference, x), unary('log', power)))

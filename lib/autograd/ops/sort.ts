@@ -2,6 +2,7 @@
 import { ValueError } from '../../tensor/errors.ts'
 import { laidOutAs } from '../../tensor/layout.ts'
 import { NDArray, type DType } from '../../tensor/ndarray.ts'
+import { argReduce } from '../../tensor/reduce.ts'
 import { showShape, type Shape } from '../../tensor/shape.ts'
 import { constant, defineOp, own, type Gradients } from '../op.ts'
 import type { Tensor } from '../tensor.ts'
@@ -62,11 +63,24 @@ export function median(x: Tensor, dim: number): [values: Tensor, indices: Tensor
   if (size === 0) throw new ValueError('median', `dimension ${dim} of ${showShape(x.shape)} holds no numbers`, 'give a tensor that is not empty')
   const sorted = sortedIndices(x, dim, false)
   if (x.ndim === 0) return [gather([x, sorted], 0), sorted]
-  // NaN counts as the largest, so the last one tells whether there is any.
-  const [middle, last] = [sorted.narrow(dim, Math.floor((size - 1) / 2), 1), sorted.narrow(dim, size - 1, 1)]
-  const indices = choosing(gather([x, last], dim).isnan(), last, middle)
+  // NaN counts as the largest, so the first of the largest is one where there is any.
+  const [middle, largest] = [sorted.narrow(dim, Math.floor((size - 1) / 2), 1), constant(argReduce('max', x.array, dim)).unsqueeze(dim)]
+  const indices = choosing(gather([x, largest], dim).isnan(), largest, middle)
   return [gather([x, indices], dim), indices]
 }
+
+/** The middle number of all, of two the smaller; NaN where there is any, or no number. Elements equal to it share the gradient evenly. */
+export const medianOfAll = defineOp('median', {
+  forward(ctx, [x]: [x: NDArray]) {
+    const middle = x.numel === 0 && x.dtype === 'float32' ? NDArray.full([], NaN) : median(constant(x.reshape([x.numel])), 0)[0].array.reshape([])
+    ctx.save(x, middle)
+    return middle
+  },
+  backward({ saved: [x, middle] }, grad): Gradients {
+    const ties = Number.isNaN(middle.item()) ? x.isnan() : x.eq(middle)
+    return [choosing(ties, grad.div(ties.sum()), 0)]
+  },
+})
 
 interface Uniques {
   readonly values: Tensor

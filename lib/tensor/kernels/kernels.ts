@@ -7,11 +7,11 @@
 import type { NDArray } from '../ndarray.ts'
 
 export type UnaryOp =
-  | 'neg' | 'abs' | 'sign' | 'exp' | 'log' | 'sqrt' | 'reciprocal' | 'sin' | 'cos' | 'tanh' | 'sigmoid' | 'erf'
+  | 'neg' | 'abs' | 'sign' | 'exp' | 'log' | 'log2' | 'log10' | 'sqrt' | 'reciprocal' | 'sin' | 'cos' | 'tanh' | 'sigmoid' | 'erf'
   | 'relu' | 'gelu' | 'geluTanh' | 'floor' | 'ceil' | 'round' | 'isNaN'
 
 export type BinaryOp =
-  | 'add' | 'sub' | 'mul' | 'div' | 'pow' | 'maximum' | 'minimum' | 'gt' | 'ge' | 'lt' | 'le' | 'eq' | 'ne'
+  | 'add' | 'sub' | 'mul' | 'div' | 'pow' | 'maximum' | 'minimum' | 'atLeast' | 'atMost' | 'gt' | 'ge' | 'lt' | 'le' | 'eq' | 'ne'
   | 'reluBackward' | 'geluBackward' | 'geluTanhBackward' | 'tanhBackward' | 'sigmoidBackward'
 
 export type ReduceOp = 'sum' | 'prod' | 'max' | 'min'

@@ -38,7 +38,7 @@ function geluGate(f: FunctionBuilder, target: Target) {
 }
 
 /** Operations that are left to the reference: rare, and no short vector code is accurate over their whole range. */
-type Rare = 'sin' | 'cos' | 'pow'
+type Rare = 'sin' | 'cos' | 'log2' | 'log10' | 'pow'
 
 const unaryFormulas: Record<Exclude<UnaryOp, Rare>, Formula> = {
   neg: light(f32x4.neg),
@@ -97,6 +97,9 @@ const binaryFormulas: Record<Exclude<BinaryOp, Rare>, Formula> = {
   div: light(f32x4.div),
   maximum: light(f32x4.max),
   minimum: light(f32x4.min),
+  // Unlike max and min these keep −0 beside a bound of 0.
+  atLeast: light(f32x4.pmax),
+  atMost: light(f32x4.pmin),
   gt: truth(f32x4.gt),
   ge: truth(f32x4.ge),
   lt: truth(f32x4.lt),
@@ -191,7 +194,7 @@ const HEAVY_CHUNK = 16384
 const ROW = 4096
 
 export function unary(runtime: Runtime, op: UnaryOp, out: NDArray, x: NDArray): void {
-  if (op === 'sin' || op === 'cos') reference.unary(op, out, x)
+  if (op === 'sin' || op === 'cos' || op === 'log2' || op === 'log10') reference.unary(op, out, x)
   else apply(runtime, op, out, [x])
 }
 

@@ -93,7 +93,7 @@ export function tanh(f: FunctionBuilder, target: Target): VectorFunction {
     const far = f.let(f32x4.sub(one, f32x4.div(two, f32x4.add(e(f32x4.add(size, size)), one))))
     const square = f.let(f32x4.mul(given, given))
     const close = f.let(madd(target, f32x4.mul(square, rest(square)), given, given))
-    return f.let(v128.select(close, v128.or(far, v128.and(given, sign)), f32x4.lt(size, near)))
+    return f.let(v128.or(v128.select(close, far, f32x4.lt(size, near)), v128.and(given, sign)))
   }
 }
 
