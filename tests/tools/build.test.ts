@@ -37,7 +37,7 @@ console.log(String(model), Object.keys(io.loadSafetensors('model.safetensors')))
 `
 
 function node(cwd: string, ...args: readonly string[]): string {
-  return execFileSync(process.execPath, args, { cwd, encoding: 'utf8' })
+  return execFileSync(process.execPath, args, { cwd, encoding: 'utf8', env: { ...process.env, FORCE_COLOR: '0' } })
 }
 
 /** A project with vitgrad in its node_modules and the program in TypeScript. */
