@@ -3,7 +3,7 @@ import { cast } from '../tensor/dtype.ts'
 import { IndexError, ShapeError, ValueError } from '../tensor/errors.ts'
 import { orderOf } from '../tensor/layout.ts'
 import { broadcastShapes, inverseOrder, numelOf, showShape, type Shape } from '../tensor/shape.ts'
-import { constant, named, own } from './op.ts'
+import { constant, indexVector, isTensor, named, own } from './op.ts'
 import { checkedIndex, put, putAdd, take } from './ops/indexing.ts'
 import { slice } from './ops/views.ts'
 import { NDArray, type Range } from '../tensor/ndarray.ts'
@@ -15,12 +15,10 @@ export type NestedIndex = readonly (number | boolean | NestedIndex)[]
 /** One entry of an index expression. Strings are ':', '1:', ':-1', '::2', '...'; null adds a dimension of size 1. */
 export type Index = number | string | null | boolean | NestedIndex | Tensor | Int32Array | Uint8Array | Float32Array
 
-type IsTensor = (index: Index) => index is Tensor
-
 /** How many dimensions of the tensor an entry uses up. */
-function consumed(index: Index | Tensor): number {
+function consumed(index: Index): number {
   if (index === null || index === '...' || typeof index === 'boolean') return 0
-  return typeof index === 'object' && 'array' in index && index.array.dtype === 'bool' ? index.ndim : 1
+  return isTensor(index) && index.dtype === 'bool' ? index.ndim : 1
 }
 
 /** '1:8:2' over a dimension of `size` elements, with Python's rules for what is left out or lies outside. */
@@ -40,15 +38,13 @@ export function parseSlice(text: string, size: number): { start: number; size: n
 const saysItsStop = (text: string, size: number) => /^0?:(\d+)(:1?)?$/.exec(text.replaceAll(' ', ''))?.[1] === String(size)
 
 /** An entry with arrays turned into tensors, which are masks when they hold booleans, else whole numbers. A scalar is a number or a boolean. */
-function toEntry(index: Index, isTensor: IsTensor): Index {
+function toEntry(index: Index): Index {
   if (isTensor(index) && index.ndim === 0) return index.dtype === 'bool' ? index.item() !== 0 : index.item()
   if (index === null || typeof index === 'number' || typeof index === 'string' || typeof index === 'boolean' || isTensor(index)) return index
-  if (index instanceof Float32Array || index instanceof Int32Array || index instanceof Uint8Array) return positions(index)
+  if (index instanceof Float32Array || index instanceof Int32Array || index instanceof Uint8Array) return indexVector(index)
   if (Array.isArray(index)) return nestedIndex(index)
   throw new ValueError('at', `${String(index)} is no index`, "use a number, a string like '1:', null, an array of whole numbers, or a mask")
 }
-
-const positions = (index: ArrayLike<number>): Tensor => constant(NDArray.from(Float32Array.from(index), [index.length], 'int64'))
 
 const isList = (entry: unknown): entry is NestedIndex => Array.isArray(entry)
 
@@ -69,7 +65,7 @@ export function trueIndices(mask: Tensor): Tensor {
   const found = new Float32Array(values.length)
   let count = 0
   for (let i = 0; i < values.length; i++) if (values[i] !== 0) found[count++] = i
-  return positions(found.subarray(0, count))
+  return indexVector(found.subarray(0, count))
 }
 
 /** Where elements are not 0, as a vector of positions for each dimension. */
@@ -78,7 +74,7 @@ export function nonzero(x: Tensor): Tensor[] {
   let block = x.numel()
   return x.shape.map((size) => {
     block /= size
-    return positions(Float32Array.from(flat, (place) => Math.floor(place / block) % size))
+    return indexVector(Float32Array.from(flat, (place) => Math.floor(place / block) % size))
   })
 }
 
@@ -92,8 +88,8 @@ interface Sliced {
 }
 
 /** The first part of an index expression: numbers, slices and new dimensions, which make a view. */
-function sliced(x: Tensor, expression: readonly Index[], isTensor: IsTensor): Sliced {
-  const entries = expression.map((index) => toEntry(index, isTensor))
+function sliced(x: Tensor, expression: readonly Index[]): Sliced {
+  const entries = expression.map(toEntry)
   const used = entries.reduce<number>((sum, index) => sum + consumed(index), 0)
   if (used > x.ndim) throw new IndexError('at', `${used} indices were given for a tensor of shape ${showShape(x.shape)}`, `give at most ${x.ndim}`)
   const dots = entries.filter((index) => index === '...').length
@@ -121,24 +117,24 @@ function sliced(x: Tensor, expression: readonly Index[], isTensor: IsTensor): Sl
       isSliced ||= isRecorded
     }
     // A mask of no dimensions keeps the one element of a new dimension, or none.
-    rest.push(typeof index === 'boolean' ? positions(index ? [0] : []) : isTensor(index) ? index : ':')
+    rest.push(typeof index === 'boolean' ? indexVector(index ? [0] : []) : isTensor(index) ? index : ':')
     dim += isTensor(index) ? consumed(index) : 1
   }
   return { view, rest, isSliced }
 }
 
 /** Evaluates an index expression: slices and numbers first, as views; then arrays and masks, which copy. */
-export function at(x: Tensor, expression: readonly Index[], isTensor: IsTensor): Tensor {
-  const { view, rest, isSliced } = sliced(x, expression, isTensor)
-  if (rest.some(isTensor)) return chosen(view, rest, isTensor)
+export function at(x: Tensor, expression: readonly Index[]): Tensor {
+  const { view, rest, isSliced } = sliced(x, expression)
+  if (rest.some(isTensor)) return chosen(view, rest)
   const isOneSlice = expression.length === 1 && expression[0] !== '...'
   return view === x ? named(isSliced || isOneSlice ? 'SliceBackward0' : 'AliasBackward0', slice([x], whole(x.shape))) : view
 }
 
 /** What is written to: a view of x, or x itself, and what arrays and masks choose of it, null without any. */
-export function partAt(x: Tensor, expression: readonly Index[], isTensor: IsTensor): { readonly part: Tensor; readonly rest: readonly (Tensor | ':')[] | null } {
+export function partAt(x: Tensor, expression: readonly Index[]): { readonly part: Tensor; readonly rest: readonly (Tensor | ':')[] | null } {
   if (!Array.isArray(expression)) throw new ValueError('indexPut_', `${String(expression)} is no index expression`, "give its entries as a list, like [':', [0, 2]]")
-  const { view, rest, isSliced } = sliced(x, expression, isTensor)
+  const { view, rest, isSliced } = sliced(x, expression)
   return { part: view === x && isSliced ? slice([x], whole(x.shape)) : view, rest: rest.some(isTensor) ? rest : null }
 }
 
@@ -152,10 +148,10 @@ export function checkFits(values: Tensor, chosen: Shape): void {
  * A copy of x with `values`, stretched, in place of what an index expression reads, or with them added to it. An element that is read several
  * times takes the last value, or the sum.
  */
-export function replaceAt(x: Tensor, expression: readonly Index[], values: Tensor, accumulate: boolean, isTensor: IsTensor): Tensor {
+export function replaceAt(x: Tensor, expression: readonly Index[], values: Tensor, accumulate: boolean): Tensor {
   if (x.numel() > 2 ** 24) throw new IndexError('indexPut_', `the tensor of shape ${showShape(x.shape)} holds more than 2^24 numbers, whose places float32 cannot tell apart`, 'change a part of it, such as at(0)')
   const everywhere = NDArray.from(Float32Array.from({ length: x.numel() }, (_, i) => i), x.shape, 'int64')
-  const places = at(constant(everywhere), expression, isTensor).contiguous()
+  const places = at(constant(everywhere), expression).contiguous()
   checkFits(values, places.shape)
   const given = values.expand(places.shape)
   if (accumulate) return x.add(putAdd([given.reshape([-1]), places.reshape([-1])], [x.numel()]).reshape(x.shape))
@@ -174,11 +170,11 @@ function mergeMasked(x: Tensor, mask: Tensor, dim: number): Tensor {
 }
 
 /** The second part of an index expression: arrays and masks. */
-function chosen(x: Tensor, entries: readonly (Tensor | ':')[], isTensor: IsTensor): Tensor {
+function chosen(x: Tensor, entries: readonly (Tensor | ':')[]): Tensor {
   let merged = x
   const arrays = entries.flatMap((index, dim) => {
     if (!isTensor(index)) return []
-    const isMask = index.array.dtype === 'bool'
+    const isMask = index.dtype === 'bool'
     if (isMask) merged = mergeMasked(merged, index, dim)
     return [{ dim, index: isMask ? trueIndices(index) : index }]
   })

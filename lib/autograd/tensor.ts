@@ -1046,7 +1046,7 @@ export class Tensor {
 
   /** Python's index expression: x[:, 0, 1::2] is x.at(':', 0, '1::2'); null adds a dimension, arrays, tensors and masks choose elements. */
   at(...expression: Index[]): Tensor {
-    return at(this, expression, isTensor)
+    return at(this, expression)
   }
   /** out[i][j] = x[i][index[i][j]] for dim 1. Same as torch.gather. */
   gather(...given: Arguments<[dim: number, index: Tensor], [], { readonly dim: number; readonly index: Tensor }>): Tensor {
@@ -1179,8 +1179,8 @@ export class Tensor {
   indexPut_(expression: readonly Index[], values: Operand, ...given: Given<[accumulate: boolean], { readonly accumulate?: boolean }>): this {
     const { accumulate } = argumentsOf('indexPut_', given, { accumulate: false })
     const written = toTensor('indexPut_', values, this)
-    const { part, rest } = partAt(this, expression, isTensor)
-    if (rest) part.#inPlace('indexPut_', (old) => named('IndexPutBackward0', replaceAt(old, rest, written, accumulate, isTensor)))
+    const { part, rest } = partAt(this, expression)
+    if (rest) part.#inPlace('indexPut_', (old) => named('IndexPutBackward0', replaceAt(old, rest, written, accumulate)))
     else {
       checkFits(written, part.shape)
       if (accumulate) part.add_(written)
@@ -1226,8 +1226,6 @@ export class Tensor {
     })
   }
 }
-
-const isTensor = (index: unknown): index is Tensor => index instanceof Tensor
 
 const scaled = (x: Tensor, factor: number): Tensor => (factor === 1 ? x : x.mul(factor))
 
