@@ -8,7 +8,7 @@ export function lockRun(file: string, folder: string): void {
   const owner = readLock(file)
   if (owner !== undefined && owner !== me() && owner === processAt(pidOf(owner)))
     throw new RunError(`${folder} is in use: process ${pidOf(owner)} trains there. Wait until it ends, stop it (kill ${pidOf(owner)}), or choose another --out.`)
-  rmSync(file, { force: true })
+  if (owner !== undefined) rmSync(file, { force: true }) // else another process may be making it now
   try {
     writeFileSync(file, me(), { flag: 'wx' })
   } catch (error) {
