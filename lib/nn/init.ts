@@ -102,6 +102,8 @@ const kaimingDefaults = { a: 0, mode: 'fan_in', nonlinearity: 'leaky_relu', gene
 /** gain / √fan (He et al. 2015). */
 function kaimingStd(tensor: Tensor, { a, mode, nonlinearity }: Omit<Required<KaimingOptions>, 'generator'>): number {
   const { fanIn, fanOut } = calculateFanInAndFanOut(tensor)
+  // Without inputs there is nothing to draw, and no fan to divide by.
+  if (tensor.numel() === 0) return 0
   const fan = { fan_in: fanIn, fanIn, fan_out: fanOut, fanOut }[checkWord('kaiming', 'mode', mode, ['fan_in', 'fan_out', 'fanIn', 'fanOut'])]
   return calculateGain(nonlinearity, a) / Math.sqrt(fan)
 }

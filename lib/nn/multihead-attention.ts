@@ -119,7 +119,7 @@ export class MultiheadAttention extends Module<Call, Result> {
     const given = this.mask(masks, batched, [B, this.numHeads, L, others[0].shape[1]])
     const [k, v] = others.map((x, i) => this.extended(x, i === 0 ? this.bias_k : this.bias_v))
     const mask = given && F.pad(given, [0, k.shape[1] - others[0].shape[1]])
-    const heads = [q, k, v].map((x) => x.reshape([x.shape[0], x.shape[1], this.numHeads, -1]).transpose(1, 2))
+    const heads = [q, k, v].map((x) => x.reshape([x.shape[0], x.shape[1], this.numHeads, this.embedDim / this.numHeads]).transpose(1, 2))
     const dropoutP = this.training ? this.dropout : 0
     const [attended, weights] = mask || dropoutP > 0 ? attend(heads[0], heads[1], heads[2], mask, { scale: null, dropoutP }) : attendHeads(heads[0], heads[1], heads[2], { scale: heads[0].shape[3] ** -0.5, dropoutP })
     const isBatchFirst = this.batchFirst || !batched

@@ -141,6 +141,14 @@ test("the notebook's attention keeps its weights, and keys past a valid length w
   assert.equal(weights?.at(':2', 0).tolist(), [[1, 0, 0], [1, 0, 0]])
 })
 
+test('sequences and batches may be empty', () => {
+  const module = new nn.MultiheadAttention(4, 2, { batchFirst: true })
+  for (const shape of [[2, 0, 4], [0, 3, 4]]) {
+    const x = ones(shape)
+    assert.equal(module(x, x, x)[0].shape, shape)
+  }
+})
+
 // d2l's: bmm of queries and keys, masked_softmax, dropout, bmm with the values
 test("the notebook's attention bears the names of its steps, with valid lengths or without", () => {
   const x = randn([2, 3, 4], { requiresGrad: true })

@@ -123,6 +123,15 @@ test('an infinite logit costs infinitely much where its target is below 1', () =
   assert.equal([...F.binaryCrossEntropyWithLogits(tensor([Infinity, Infinity]), tensor([0.5, 0]), { reduction: 'none' }).data], [Infinity, Infinity])
 })
 
+// torch.nn.BatchNorm1d(2)(torch.ones(0, 2)), F.cross_entropy(e, e) and F.cross_entropy(e, torch.tensor([], dtype=torch.long)) with e = torch.ones(0, 3), torch.nn.Linear(0, 3)(torch.ones(2, 0))
+test('batches of nothing leave running statistics alone and have no mean loss; layers without inputs give their bias', () => {
+  const norm = new nn.BatchNorm1d(2)
+  assert.equal(norm(ones([0, 2])).shape, [0, 2])
+  assert.equal([norm.running_mean, norm.running_var, norm.num_batches_tracked].map((buffer) => buffer?.tolist()), [[0, 0], [1, 1], 1])
+  for (const target of [ones([0, 3]), []]) assert.ok(Number.isNaN(F.crossEntropy(ones([0, 3]), target).item()))
+  assert.equal(new nn.Linear(0, 3)(ones([2, 0])).tolist(), [[0, 0, 0], [0, 0, 0]])
+})
+
 test('pools refuse what is no picture and windows that cannot be', () => {
   assert.throws(() => F.avgPool2d(ones([3]), 2), /^avgPool2d: .*\(3,\) is no picture/)
   assert.throws(() => F.avgPool2d(ones([1, 2, 2]), 2, { padding: 2 }), /^avgPool2d: a padding of 2/)

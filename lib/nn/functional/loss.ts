@@ -60,7 +60,7 @@ function softCrossEntropy(input: Tensor, target: Tensor, classDim: number, label
   const logProbs = input.logSoftmax(classDim)
   const weighted = weight ? logProbs.mul(alongClasses(weight, input, classDim)) : logProbs
   const terms = weighted.mul(smoothed).sum(classDim).neg()
-  if (reduction === 'mean') return named('DivBackward1', terms.sum().div(Math.max(1, input.numel() / classes)))
+  if (reduction === 'mean') return named('DivBackward1', terms.sum().div(input.numel() / classes))
   return named('NegBackward0', reduced('crossEntropy', terms, reduction))
 }
 

@@ -60,7 +60,7 @@ export function batchNorm(x: Tensor, runningMean: Tensor | null, runningVar: Ten
   const mean = measured ? x.mean(others) : runningMean
   const centred = x.sub(perChannel(mean))
   const variance = measured ? centred.mul(centred).mean(others) : runningVar
-  if (training) updateRunning(runningMean, runningVar, mean, variance.mul(count / (count - 1)), momentum)
+  if (training && count > 0) updateRunning(runningMean, runningVar, mean, variance.mul(count / (count - 1)), momentum)
   const normalized = centred.mul(perChannel(variance.add(eps).pow(-0.5)))
   const scaled = weight ? normalized.mul(perChannel(weight)) : normalized
   return named('NativeBatchNormBackward0', bias ? scaled.add(perChannel(bias)) : scaled)
