@@ -18,7 +18,7 @@ interface LossOptions {
 }
 
 /** What losses share: the options of their functions, of which weights are buffers. */
-abstract class Loss<Options extends LossOptions, Target = Tensor> extends Module<[input: Tensor, target: Target]> {
+abstract class Loss<Options extends LossOptions> extends Module<[input: Tensor, target: Tensor]> {
   protected readonly options: Options
   constructor(options: Options) {
     super()
@@ -31,8 +31,15 @@ abstract class Loss<Options extends LossOptions, Target = Tensor> extends Module
   }
 }
 
+/** A loss of classes takes their indices as a list, too. */
+interface OfClasses {
+  (input: Tensor, target: Indices): Tensor
+}
+export interface CrossEntropyLoss extends OfClasses {}
+export interface NLLLoss extends OfClasses {}
+
 /** Cross entropy of unnormalised scores (N, C) and class indices (N,) or probabilities (N, C). Same as torch.nn.CrossEntropyLoss. */
-export class CrossEntropyLoss extends Loss<F.CrossEntropyOptions, Indices> {
+export class CrossEntropyLoss extends Loss<F.CrossEntropyOptions> {
   constructor(...given: Given<[weight: Tensor | null], F.CrossEntropyOptions>) {
     super(argumentsOf('CrossEntropyLoss', given, crossEntropyDefaults, 1))
   }
@@ -42,7 +49,7 @@ export class CrossEntropyLoss extends Loss<F.CrossEntropyOptions, Indices> {
 }
 
 /** Negative log likelihood of class indices given log probabilities. Same as torch.nn.NLLLoss. */
-export class NLLLoss extends Loss<F.NLLOptions, Indices> {
+export class NLLLoss extends Loss<F.NLLOptions> {
   constructor(...given: Given<[weight: Tensor | null], F.NLLOptions>) {
     super(argumentsOf('NLLLoss', given, nllDefaults, 1))
   }

@@ -458,6 +458,13 @@ test('the types refuse a tensor in the place of a parameter, as a module would n
   assert.equal(Object.keys(layer.stateDict()).sort(), ['bias', 'weight'])
 })
 
+test('losses of classes stand where the types ask for a loss of two tensors, and take a list of labels, too', () => {
+  const losses: nn.Module<[input: Tensor, target: Tensor]>[] = [new nn.MSELoss(), new nn.CrossEntropyLoss(), new nn.NLLLoss()]
+  const target = tensor([0])
+  assert.equal(losses.map((loss, i) => loss(ones([1, 2]), i === 0 ? ones([1, 2]) : target).item()), [0, Math.fround(Math.log(2)), -1])
+  assert.is(new nn.NLLLoss()(ones([1, 2]), [0]).item(), -1)
+})
+
 test('containers are indexed from the end, and cut', () => {
   const layers = new nn.Sequential(new nn.Linear(2, 3), new nn.ReLU(), new nn.Linear(3, 1))
   assert.is(layers.at(-1), layers[2])
