@@ -10,10 +10,10 @@ import * as assert from 'uvu/assert'
 import { io } from 'vitgrad'
 import { root } from './train-command.ts'
 
-/** What a program prints, run in a new folder with the fastest engine: they are about what is learnt, not about engines. */
+/** What a program prints, run in a new folder with the fastest engine and the usual heap: they are about what is learnt, not about engines. */
 function run(program: string, folder = mkdtempSync(join(tmpdir(), 'vitgrad-'))): { readonly out: string; readonly folder: string } {
   const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', tsx, program], { cwd: folder, encoding: 'utf8', env: { ...process.env, VITGRAD_ENGINE: 'simd' } })
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', tsx, program], { cwd: folder, encoding: 'utf8', env: { ...process.env, VITGRAD_ENGINE: 'simd', VITGRAD_HEAP_MB: '' } })
   assert.equal([status, stderr], [0, ''])
   return { out: stdout, folder }
 }
