@@ -13,7 +13,7 @@ type Defaults<T> = { readonly [K in keyof Required<T>]: T[K] | typeof required }
 /** The options with their defaults; undefined only where that is the default. */
 type Chosen<T, D> = { readonly [K in keyof Required<T>]: K extends keyof D ? (undefined extends D[K] ? T[K] : Exclude<T[K], undefined>) : never }
 
-/** What may be left out: any of `Places` from the first on, then the other options by name. conv2d(x, w, b, 2, { padding: 1 }). */
+/** What may be left out: `Places` from the first on, as many as wanted, then the other options by name. conv2d(x, w, b, 2, { padding: 1 }). */
 export type Given<Places extends readonly unknown[], Options> = Fronts<Places> extends infer Front extends readonly unknown[] ? Followed<Front, Options> : never
 
 /** What has to be given, in its places, and then what may be left out; or everything by name. */

@@ -1,11 +1,11 @@
 /** Attention of one head after the other, in WebAssembly: scores, weights and their gradients never leave the cache. */
 import type { NDArray } from '../../ndarray.ts'
-import { emitSmallProducts, lookAhead, packedBytes, wholeVectors, ZEROS } from './gemm.ts'
+import { emitSmallProducts, packedBytes, wholeVectors, ZEROS } from './gemm.ts'
 import { power2 } from './math.ts'
 import type { Runtime } from './runtime.ts'
 import { withDense } from './copy.ts'
 import { madd, type Target } from './target.ts'
-import { acrossLanes, allOf, eachTurn, eachVector, firstLanes, mapVectors, type Pointer, type Vector } from './vectors.ts'
+import { acrossLanes, allOf, eachTurn, eachVector, firstLanes, lookAhead, mapVectors, type Pointer, type Vector } from './vectors.ts'
 import { f32x4, i32, v128, type Arg, type Expr, type FunctionBuilder, type Local, type WasmModule } from './wasm.ts'
 
 /** An array (B, h, N, d): its address and the strides of its first three dimensions, in bytes. */

@@ -6,7 +6,7 @@
  * the same code; packing B (and transposed A) into panels as wide as the tile makes those strides small.
  */
 import { madd, type Target } from './target.ts'
-import { storeFirst } from './vectors.ts'
+import { lookAhead, storeFirst } from './vectors.ts'
 import { f32x4, i32, v128, type Arg, type Expr, type FunctionBuilder, type Local, type WasmFunction, type WasmModule } from './wasm.ts'
 
 /** What a tile starts from: zeros, what C holds already, or, at any other value, the row of N numbers at that address. */
@@ -278,20 +278,6 @@ function emitSmall(module: WasmModule, target: Target, form: keyof SmallProducts
     const [source, step, panelStep] = pack ? [scratch, panel, i32.mul(K, panel)] : [b, ldb, panel]
     const width = form === 'NTPadded' ? wholeVectors(N) : N
     f.call(product, M, width, K, a, lda, 4 * target.tile.rows, source, step, panelStep, c, ldc, start)
-  })
-}
-
-/**
- * Asks for `rows` rows of `bytes`, `step` apart, before a product reads them: memory answers many requests at once, but a product, which has
- * work in between, would ask for one row after the other.
- */
-export function lookAhead(f: FunctionBuilder, from: Expr<'i32'>, rows: Expr<'i32'>, step: Expr<'i32'>, bytes: Expr<'i32'>): void {
-  const row = f.let(from)
-  const seen = f.local('v128')
-  const length = f.let(bytes)
-  f.for(rows, {}, () => {
-    f.for(length, { step: 64 }, (line) => f.set(seen, v128.load(i32.add(row, line))))
-    f.increase(row, step)
   })
 }
 

@@ -1,4 +1,4 @@
-/** Building blocks of kernels: walking over numbers four at a time, the rest that fills no vector, sums across lanes. */
+/** Building blocks of kernels: walking over numbers four at a time, the rest that fills no vector, sums across lanes, asking for rows ahead. */
 import { f32x4, i32, i32x4, v128, type Expr, type FunctionBuilder, type Local } from './wasm.ts'
 
 export type Pointer = Local<'i32'>
@@ -73,4 +73,18 @@ export function allOf(vectors: readonly Vector[], combine: (a: Vector, b: Vector
   if (vectors.length === 1) return vectors[0]
   const half = vectors.length >> 1
   return combine(allOf(vectors.slice(0, half), combine), allOf(vectors.slice(half), combine))
+}
+
+/**
+ * Asks for `rows` rows of `bytes`, `step` apart, before a product reads them: memory answers many requests at once, but a product, which has
+ * work in between, would ask for one row after the other.
+ */
+export function lookAhead(f: FunctionBuilder, from: Expr<'i32'>, rows: Expr<'i32'>, step: Expr<'i32'>, bytes: Expr<'i32'>): void {
+  const row = f.let(from)
+  const seen = f.local('v128')
+  const length = f.let(bytes)
+  f.for(rows, {}, () => {
+    f.for(length, { step: 64 }, (line) => f.set(seen, v128.load(i32.add(row, line))))
+    f.increase(row, step)
+  })
 }
